@@ -1,0 +1,42 @@
+"""How a column says what it may carry: the field metadata that redaction and documentation read."""
+
+import pyarrow as pa
+
+ID = "id"  # opaque, its format enforced where it is decoded: kept
+SAFE = "safe"  # made here from a closed list, or not a string: kept
+LABEL = "label"  # enum-like: kept when it passes as a label
+NAME = "name"  # of a tool, agent, model, step, service: kept when it passes as a name
+TEXT = "text"  # free text: never kept
+
+
+def column(name: str, arrow_type: pa.DataType, content: str, source: str, unit: str = "") -> pa.Field:
+    """A column with what it may carry, where its value comes from, and its unit."""
+    return pa.field(name, arrow_type, metadata={"content": content, "source": source, "unit": unit})
+
+
+def content_class(field: pa.Field) -> str:
+    """One of the classes above; a field without a declaration is free text."""
+    return (field.metadata or {}).get(b"content", TEXT.encode()).decode()
+
+
+STRINGS = pa.dictionary(pa.int32(), pa.string())
+"""Strings that repeat: held once, pointed at by number."""
+
+TIME = pa.timestamp("ns", tz="UTC")
+
+RESOURCES = pa.schema(
+    [
+        column("TenantId", pa.string(), SAFE, "authentication"),
+        column("ServiceName", pa.string(), NAME, "resource attribute service.name"),
+        column("ResourceSchemaUrl", pa.string(), LABEL, "ResourceSpans.schema_url"),
+    ]
+)
+
+SCOPES = pa.schema(
+    [
+        column("ScopeName", pa.string(), NAME, "InstrumentationScope.name"),
+        column("ScopeVersion", pa.string(), LABEL, "InstrumentationScope.version"),
+        column("ScopeSchemaUrl", pa.string(), LABEL, "ScopeSpans.schema_url"),
+        column("ScopeDroppedAttrCount", pa.uint32(), SAFE, "InstrumentationScope.dropped_attributes_count"),
+    ]
+)
