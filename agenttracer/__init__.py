@@ -9,8 +9,8 @@ from typing import Any
 
 _VERBS = {
     "AgentTracer": "agenttracer.instrumentation.tracer",
-    "Run": "agenttracer.instrumentation.tracer",
-    "Step": "agenttracer.instrumentation.tracer",
+    "Run": "agenttracer.instrumentation.run",
+    "Step": "agenttracer.instrumentation.step",
 }
 
 __all__ = ["AgentTracer", "Run", "Step", "__version__"]  # noqa: F822 - resolved by __getattr__

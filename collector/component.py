@@ -107,7 +107,9 @@ class RetryOnFailure(Options):
     initial_interval: Seconds = Field(default=1.0, description="Wait before the first retry.")
     max_interval: Seconds = Field(default=30.0, description="Longest wait between retries.")
     multiplier: float = Field(default=1.5, ge=1, description="How fast the wait grows.")
-    randomization_factor: float = Field(default=0.5, ge=0, le=1, description="Jitter, as a share of the wait.")
+    randomization_factor: float = Field(
+        default=0.5, ge=0, le=1, description="Jitter, as a share of the wait."
+    )
 
 
 class QueueBatch(Options):

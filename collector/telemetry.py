@@ -32,7 +32,9 @@ _ITEMS = {"spans": "spans", "log_records": "log records", "metric_points": "data
 
 DEFINITIONS: tuple[Definition, ...] = (
     *(
-        Definition(f"otelcol_receiver_{verb}_{items}", "counter", f"{what} {meaning}", ("receiver", "transport"))
+        Definition(
+            f"otelcol_receiver_{verb}_{items}", "counter", f"{what} {meaning}", ("receiver", "transport")
+        )
         for items, what in _ITEMS.items()
         for verb, meaning in (
             ("accepted", "that the pipeline took."),
@@ -53,28 +55,52 @@ DEFINITIONS: tuple[Definition, ...] = (
             ("send_failed", "that an attempt of the exporter failed to send; they are tried again."),
         )
     ),
-    Definition("otelcol_exporter_queue_size", "gauge", "Groups waiting for the exporter.", ("exporter", "data_type")),
+    Definition(
+        "otelcol_exporter_queue_size", "gauge", "Groups waiting for the exporter.", ("exporter", "data_type")
+    ),
     Definition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.", ()),
     Definition("otelcol_processor_incoming_items", "counter", "Rows in.", ("processor", "otel_signal")),
     Definition("otelcol_processor_outgoing_items", "counter", "Rows out.", ("processor", "otel_signal")),
     *(
         Definition(
-            f"otelcol_processor_memory_limiter_refused_{items}", "counter", f"{what} refused for memory.", ("processor",)
+            f"otelcol_processor_memory_limiter_refused_{items}",
+            "counter",
+            f"{what} refused for memory.",
+            ("processor",),
         )
         for items, what in _ITEMS.items()
+    ),
+    Definition(
+        "agenttracer_memory_limiter_refused_requests_total",
+        "counter",
+        "Requests refused for memory before they were decoded.",
+        ("processor",),
     ),
     Definition("otelcol_process_uptime", "gauge", "Seconds since the start."),
     Definition("otelcol_process_cpu_seconds", "gauge", "CPU seconds used."),
     Definition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes."),
     Definition("agenttracer_journal_bytes", "gauge", "Bytes of waiting groups in the journal."),
-    Definition("agenttracer_journal_commit_seconds", "histogram", "Time of a journal commit, fsync included."),
-    Definition("agenttracer_group_rows", "histogram", "Rows processed together.", ("signal",)),
-    Definition("agenttracer_component_errors_total", "counter", "Bugs: unexpected errors by component.", ("component",)),
     Definition(
-        "agent_redactions_total", "counter", "Values that redaction changed, never which.", ("rule", "class", "action")
+        "agenttracer_journal_commit_seconds", "histogram", "Time of a journal commit, fsync included."
+    ),
+    Definition("agenttracer_group_rows", "histogram", "Rows processed together.", ("signal",)),
+    Definition(
+        "agenttracer_component_errors_total",
+        "counter",
+        "Bugs: unexpected errors by component.",
+        ("component",),
     ),
     Definition(
-        "agent_policy_violations_total", "counter", "Values that policy forbids, by the service that sent them.", ("service",)
+        "agent_redactions_total",
+        "counter",
+        "Values that redaction changed, never which.",
+        ("rule", "class", "action"),
+    ),
+    Definition(
+        "agent_policy_violations_total",
+        "counter",
+        "Values that policy forbids, by the service that sent them.",
+        ("service",),
     ),
 )
 
@@ -162,12 +188,15 @@ class _BooksCollector(Collector):
             "agenttracer_items", "Rows by what became of them, kept across restarts.", labels=labels
         )
         waiting = GaugeMetricFamily(
-            "agenttracer_items_waiting", "Rows in the journal that the exporter has still to store.",
+            "agenttracer_items_waiting",
+            "Rows in the journal that the exporter has still to store.",
             labels=["signal", "tenant", "exporter"],
         )
         for line in self._books.entries():
             if line.state == "waiting":
                 waiting.add_metric([line.signal, line.tenant, line.exporter], line.rows)
             else:
-                total.add_metric([line.signal, line.tenant, line.state, line.reason, line.exporter], line.rows)
+                total.add_metric(
+                    [line.signal, line.tenant, line.state, line.reason, line.exporter], line.rows
+                )
         return [total, waiting]

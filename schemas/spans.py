@@ -5,7 +5,7 @@ Names and meanings are the Collector's ClickHouse exporter's; what agents need s
 
 import pyarrow as pa
 
-from agenttracer.schemas.columns import ID, LABEL, NAME, SAFE, STRINGS, TEXT, TIME, column
+from agenttracer.schemas.columns import HASHED, ID, LABEL, NAME, SAFE, STRINGS, TEXT, TIME, TOOL_NAME, column
 
 DECODED_SPANS = pa.schema(
     [
@@ -35,7 +35,9 @@ TYPED = pa.schema(
         column("RunStatus", STRINGS, SAFE, "agent.run.status, on roots"),
         column("AgentName", pa.string(), NAME, "gen_ai.agent.name"),
         column("AgentVersion", pa.string(), LABEL, "gen_ai.agent.version, else service.version"),
-        column("StepType", STRINGS, SAFE, "classify: plan, retrieve, model, tool, respond, ...; empty: no step"),
+        column(
+            "StepType", STRINGS, SAFE, "classify: plan, retrieve, model, tool, respond, ...; empty: no step"
+        ),
         column("StepName", pa.string(), NAME, "agent.step.name"),
         column("StepSequence", pa.int32(), SAFE, "agent.step.sequence"),
         column("Attempt", pa.int32(), SAFE, "agent.step.attempt, from 1"),
@@ -45,11 +47,13 @@ TYPED = pa.schema(
         column("Operation", pa.string(), LABEL, "gen_ai.operation.name"),
         column("Provider", pa.string(), LABEL, "gen_ai.provider.name"),
         column("Model", pa.string(), NAME, "gen_ai.response.model, else gen_ai.request.model"),
-        column("ToolName", pa.string(), NAME, "gen_ai.tool.name"),
-        column("ConversationId", pa.string(), LABEL, "gen_ai.conversation.id, hashed"),
-        column("UserHash", pa.string(), LABEL, "user.id, hashed"),
+        column("ToolName", pa.string(), TOOL_NAME, "gen_ai.tool.name"),
+        column("ConversationId", pa.string(), HASHED, "gen_ai.conversation.id, hashed"),
+        column("UserHash", pa.string(), HASHED, "user.id, hashed"),
         column("FinishReason", pa.string(), LABEL, "gen_ai.response.finish_reasons, the first"),
-        column("InputTokens", pa.uint64(), SAFE, "gen_ai.usage.input_tokens, cached ones included", "{token}"),
+        column(
+            "InputTokens", pa.uint64(), SAFE, "gen_ai.usage.input_tokens, cached ones included", "{token}"
+        ),
         column("OutputTokens", pa.uint64(), SAFE, "gen_ai.usage.output_tokens", "{token}"),
         column("CacheReadTokens", pa.uint64(), SAFE, "gen_ai.usage.cache_read.input_tokens", "{token}"),
         column("CacheWriteTokens", pa.uint64(), SAFE, "gen_ai.usage.cache_write.input_tokens", "{token}"),

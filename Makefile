@@ -1,0 +1,41 @@
+# One command each. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench clean
+
+help:  # List the commands
+	@grep -E '^[a-z]+:.*#' $(MAKEFILE_LIST) | sed -E 's/:.*# /\t/' | expand -t 12
+
+$(VENV)/collector: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[collector]'
+	@touch $@
+
+$(VENV)/test: $(VENV)/collector
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+install: $(VENV)/test  # Make .venv with everything a developer needs
+
+demo: $(VENV)/collector  # Start the collector, run an example agent, show its runs; DEMO_EXIT=1 ends by itself
+	@$(BIN)/python examples/demo.py $(if $(DEMO_EXIT),--exit)
+
+test: $(VENV)/test  # Run every test and every check
+	@$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/test  # Lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/test  # Measure CPU per span, beside the fastest collector there is; prints, asserts nothing
+	$(BIN)/python -m tests.benchmarks
+
+clean:  # Remove .venv, caches and the demo's data
+	rm -rf $(VENV) data build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,129 @@
+"""Vectorised access to a batch's one attribute table: find values by key, one call for many keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agenttracer.schemas.batch import Batch, Kind, Place
+
+Index = npt.NDArray[np.int64]
+"""For each owner the row of the attribute table that holds its value, -1 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The attribute table with its key codes and kinds at hand."""
+
+    table: pa.RecordBatch
+    keys: list[str]
+    codes: npt.NDArray[np.int32]
+    owners: npt.NDArray[np.int32]
+    kinds: npt.NDArray[np.uint8]
+    bounds: npt.NDArray[np.int64]
+
+    def place(self, place: Place) -> slice:
+        """The rows of the table that belong to a place."""
+        return slice(int(self.bounds[place]), int(self.bounds[place + 1]))
+
+
+def view(batch: Batch) -> View:
+    """A batch's attributes, ready to be searched."""
+    table = batch.attributes
+    key = table.column("key")
+    places = table.column("place").to_numpy()
+    return View(
+        table,
+        key.dictionary.to_pylist(),
+        key.indices.to_numpy(),
+        table.column("owner").to_numpy(),
+        table.column("kind").to_numpy(),
+        np.searchsorted(places, np.arange(len(Place) + 1)),
+    )
+
+
+def find(attributes: View, place: Place, owners: int, slots: Mapping[str, Sequence[str]]) -> dict[str, Index]:
+    """Where each slot's value stands for each of ``owners`` owners: the first of the slot's keys that the
+    owner has. Slots none of whose keys occur are missing from the answer. No key may stand in two slots."""
+    code_of = {key: code for code, key in enumerate(attributes.keys)}
+    found = [
+        (slot, [(rank, code_of[key]) for rank, key in enumerate(keys) if key in code_of])
+        for slot, keys in slots.items()
+    ]
+    found = [(slot, ranked) for slot, ranked in found if ranked]
+    if not found:
+        return {}
+    slot_of_code = np.full(len(attributes.keys), -1, np.int32)
+    rank_of_code = np.zeros(len(attributes.keys), np.int32)
+    for number, (_, ranked) in enumerate(found):
+        for rank, code in ranked:
+            slot_of_code[code] = number
+            rank_of_code[code] = rank
+    part = attributes.place(place)
+    codes = attributes.codes[part]
+    rows = np.flatnonzero(slot_of_code[codes] >= 0)
+    if not len(rows):
+        return {}
+    codes = codes[rows]
+    # The last write wins, so the first choice is written last.
+    order = np.argsort(-rank_of_code[codes], kind="stable")
+    rows, codes = rows[order], codes[order]
+    index = np.full((len(found), owners), -1, np.int64)
+    index[slot_of_code[codes], attributes.owners[part][rows]] = rows + part.start
+    return {slot: index[number] for number, (slot, _) in enumerate(found) if (index[number] >= 0).any()}
+
+
+def strings(attributes: View, index: Index) -> pa.StringArray:
+    """The string values at an index, null where there is none or it is no string."""
+    return attributes.table.column("string").take(_indices(index))
+
+
+def integers(attributes: View, index: Index) -> pa.Int64Array:
+    """The whole-number values at an index; doubles are cut, anything else is null."""
+    indices = _indices(index)
+    whole = attributes.table.column("int").take(indices)
+    doubles = attributes.table.column("double")
+    if doubles.null_count == len(doubles):
+        return whole
+    cut = pc.cast(pc.trunc(doubles.take(indices)), pa.int64(), safe=False)
+    return pc.coalesce(whole, cut)
+
+
+def has_kind(attributes: View, index: Index, kind: Kind) -> npt.NDArray[np.bool_]:
+    """Whether the value at an index is of a kind."""
+    return (index >= 0) & (attributes.kinds[np.maximum(index, 0)] == kind)
+
+
+def _indices(index: Index) -> pa.Int64Array:
+    return pa.array(index, mask=index < 0)
+
+
+def map_values(values: pa.Array, table: Mapping[str, str], default: str | None = None) -> pa.StringArray:
+    """Strings put through a table, once for each distinct value; what the table lacks becomes ``default``
+    (None: null)."""
+    encoded = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()
+    mapped = pa.array([table.get(value, default) for value in encoded.dictionary.to_pylist()], pa.string())
+    return mapped.take(encoded.indices)
+
+
+def compact(dictionary: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same values, the dictionary without entries that none of them uses: an entry that was dropped
+    from the rows must not travel on in the dictionary."""
+    indices = dictionary.indices.to_numpy(zero_copy_only=False)
+    held = ~np.isnan(indices) if indices.dtype.kind == "f" else np.ones(len(indices), bool)
+    used = np.unique(indices[held].astype(np.int64))
+    if len(used) == len(dictionary.dictionary):
+        return dictionary
+    new_code = np.zeros(len(dictionary.dictionary), np.int32)
+    new_code[used] = np.arange(len(used), dtype=np.int32)
+    safe = np.where(held, indices, 0).astype(np.int64)
+    codes = new_code[safe] if len(new_code) else np.zeros(len(indices), np.int32)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes, pa.int32(), mask=~held if not held.all() else None),
+        dictionary.dictionary.take(pa.array(used)),
+    )

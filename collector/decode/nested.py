@@ -1,0 +1,124 @@
+"""Arrays and kvlists, whose elements decoding leaves as bytes, to JSON text: level by level, all rows at once.
+
+    kind    nested                           text
+    ARRAY   [AnyValue, AnyValue]             ["a",1]
+    KVLIST  [KeyValue, KeyValue]             {"k":[true],"k":null}
+    STRING  null                             null
+
+Keys keep their order, and stay twice where they came twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agenttracer.collector.decode import json_text, wire
+from agenttracer.collector.decode.attributes import Values, read_values
+from agenttracer.collector.decode.large_stack import on_large_stack
+from agenttracer.schemas.batch import Kind
+
+DEPTH_LIMIT = 32
+"""Levels of arrays and kvlists that are shown; what lies deeper is ``null``."""
+
+
+@on_large_stack
+def render_nested(kind: pa.UInt8Array, nested: pa.ListArray) -> pa.StringArray:
+    """The compact JSON text of each ARRAY and KVLIST, null for a row of another kind.
+
+    An element that is no valid AnyValue or KeyValue becomes ``null``, or an empty key with it.
+    """
+    return _render(kind.to_numpy(), nested, depth=1)
+
+
+def _render(kind: np.ndarray, nested: pa.ListArray, depth: int) -> pa.StringArray:
+    elements = nested.flatten()
+    lengths = pc.fill_null(nested.value_lengths(), 0).to_numpy()
+    in_kvlist = np.repeat(kind, lengths) == Kind.KVLIST
+    text = _gather(
+        len(elements),
+        [
+            (np.flatnonzero(~in_kvlist), lambda rows: _values(elements.take(rows), depth)),
+            (np.flatnonzero(in_kvlist), lambda rows: _pairs(elements.take(rows), depth)),
+        ],
+    )
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), text), ",")
+    is_kvlist = pa.array(kind == Kind.KVLIST)
+    is_nested = pc.or_(pa.array(kind == Kind.ARRAY), is_kvlist)
+    return pc.binary_join_element_wise(
+        pc.if_else(is_kvlist, "{", "["),
+        pc.if_else(is_nested, joined, None),
+        pc.if_else(is_kvlist, "}", "]"),
+        "",
+    )
+
+
+def _values(messages: pa.BinaryArray, depth: int) -> pa.StringArray:
+    _, values = _read(wire.ANY_VALUE, messages, lambda parsed: parsed.to_struct_array())
+    return _text(values, depth)
+
+
+def _pairs(messages: pa.BinaryArray, depth: int) -> pa.StringArray:
+    parsed, values = _read(wire.KEY_VALUE, messages, lambda parsed: parsed.column("value"))
+    keys = json_text.strings(parsed.column("key"))
+    return pc.binary_join_element_wise(keys, _text(values, depth), ":")
+
+
+def _read(
+    message: str, messages: pa.BinaryArray, value: Callable[[pa.RecordBatch], pa.StructArray]
+) -> tuple[pa.RecordBatch, Values]:
+    try:
+        parsed = wire.parse(message, messages)
+        return parsed, read_values(value(parsed))
+    except (wire.Malformed, wire.Ambiguous):
+        # Rare enough to look at each: no sender makes these.
+        parsed = wire.parse(message, pa.array([_canonical(message, one) for one in messages.to_pylist()], pa.binary()))
+        return parsed, read_values(value(parsed))
+
+
+def _canonical(message: str, value: bytes) -> bytes:
+    try:
+        return wire.canonical(message, value)
+    except wire.Malformed:
+        return b""
+
+
+def _text(values: Values, depth: int) -> pa.StringArray:
+    """The JSON text of values of any kind; never null."""
+
+    def nested(rows: pa.Int64Array) -> pa.StringArray:
+        if depth == DEPTH_LIMIT:
+            return _nulls(rows)
+        return _render(values.kind[rows.to_numpy()], values.nested.take(rows), depth + 1)
+
+    writers: dict[Kind, Callable[[pa.Int64Array], pa.StringArray]] = {
+        Kind.EMPTY: _nulls,
+        Kind.STRING: lambda rows: json_text.strings(values.string.take(rows)),
+        Kind.BOOL: lambda rows: json_text.booleans(values.int.take(rows)),
+        Kind.INT: lambda rows: json_text.integers(values.int.take(rows)),
+        Kind.DOUBLE: lambda rows: json_text.doubles(values.double.take(rows)),
+        Kind.BYTES: lambda rows: json_text.base64(values.bytes.take(rows)),
+    }
+    parts = [(np.flatnonzero(values.kind == kind), write) for kind, write in writers.items()]
+    is_nested = (values.kind == Kind.ARRAY) | (values.kind == Kind.KVLIST)
+    return _gather(len(values.kind), [*parts, (np.flatnonzero(is_nested), nested)])
+
+
+def _nulls(rows: pa.Int64Array) -> pa.StringArray:
+    return pa.repeat("null", len(rows))
+
+
+def _gather(
+    count: int, parts: list[tuple[np.ndarray, Callable[[pa.Int64Array], pa.StringArray]]]
+) -> pa.StringArray:
+    """Texts of all rows in order, from what makes those of some rows each."""
+    present = [(rows, write(pa.array(rows))) for rows, write in parts if len(rows)]
+    if not present:
+        return pa.array([], pa.string())
+    position = np.empty(count, np.int64)
+    position[np.concatenate([rows for rows, _ in present])] = np.arange(count)
+    return pa.concat_arrays([text for _, text in present]).take(pa.array(position))

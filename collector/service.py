@@ -1,0 +1,191 @@
+"""Builds everything the configuration names, starts it in order, and stops it without losing a row.
+
+start: extensions → exporters → deliveries → workers → receivers → ready
+stop:  not ready → receivers → workers (all requests answered) → deliveries (drain) → exporters → extensions
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from agenttracer.collector.component import Component, Context, Exporter, Extension, Processor, Receiver
+from agenttracer.collector.config.model import Config, Configured
+from agenttracer.collector.delivery import Delivery
+from agenttracer.collector.errors import CollectorError
+from agenttracer.collector.extensions.file_storage import FileStorage, FileStorageOptions
+from agenttracer.collector.journal import Journal
+from agenttracer.collector.logs import configure_logs
+from agenttracer.collector.pipeline import Ingest, RunningPipeline
+from agenttracer.collector.telemetry import Telemetry
+
+_log = logging.getLogger("agenttracer.service")
+_DRAIN_SECONDS = 10.0
+_RECEIPTS_SECONDS = 60.0
+
+
+class Service:
+    """One configuration, running."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.telemetry = Telemetry()
+        self.extensions: dict[str, Extension[Any]] = {}
+        self.exporters: dict[str, Exporter[Any]] = {}
+        self.receivers: dict[str, Receiver[Any]] = {}
+        self.processors: list[Processor[Any]] = []
+        self.deliveries: list[Delivery] = []
+        self.ingest: Ingest | None = None
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start everything, or stop what was started and raise ``StartError``."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        journal = await self._start_extensions()
+        pipelines = self.config.pipelines.values()
+        for identifier in dict.fromkeys(name for pipeline in pipelines for name in pipeline.exporters):
+            exporter = self._make(self.config.exporters[identifier])
+            assert isinstance(exporter, Exporter)
+            self.exporters[identifier] = exporter
+            await exporter.start()
+        pairs = [
+            (pipeline, self.exporters[name])
+            for pipeline in pipelines
+            for name in pipeline.exporters
+            if pipeline.signal in self.exporters[name].signals
+        ]
+        await asyncio.to_thread(journal.register, [(pipeline.id, e.context.id) for pipeline, e in pairs])
+        self.deliveries = [
+            Delivery(pipeline.id, pipeline.signal, exporter, journal, self.telemetry)
+            for pipeline, exporter in pairs
+        ]
+        for delivery in self.deliveries:
+            await delivery.start()
+        running = []
+        for pipeline in pipelines:
+            processors = [self._make(self.config.processors[name]) for name in pipeline.processors]
+            for processor in processors:
+                assert isinstance(processor, Processor)
+                self.processors.append(processor)
+                await processor.start()
+            running.append(
+                RunningPipeline(pipeline.id, pipeline.signal, pipeline.receivers, tuple(processors))
+            )  # type: ignore[arg-type]
+        self.ingest = Ingest(running, journal, self.telemetry)
+        self.ingest.start()
+        for identifier in dict.fromkeys(name for pipeline in pipelines for name in pipeline.receivers):
+            configured = self.config.receivers[identifier]
+            receiver = configured.cls(
+                configured.options, self._context(identifier), self.ingest.deliver_from(identifier)
+            )
+            assert isinstance(receiver, Receiver)
+            self.receivers[identifier] = receiver
+            await receiver.start()
+        self._housekeeping = asyncio.create_task(self._housekeep(journal))
+        self._set_ready(True)
+
+    async def _start_extensions(self) -> Journal:
+        for identifier in self.config.service_extensions:
+            extension = self._make(self.config.extensions[identifier])
+            assert isinstance(extension, Extension)
+            self.extensions[identifier] = extension
+            await extension.start()
+        for extension in self.extensions.values():
+            if isinstance(extension, FileStorage):
+                return extension.journal
+        storage = FileStorage(FileStorageOptions(), self._context("file_storage"))
+        self.extensions["file_storage"] = storage
+        await storage.start()
+        return storage.journal
+
+    def _context(self, identifier: str) -> Context:
+        return Context(identifier, self.telemetry, self.extensions)
+
+    def _make(self, configured: Configured) -> Component[Any]:
+        return configured.cls(configured.options, self._context(configured.id))
+
+    def _set_ready(self, ready: bool) -> None:
+        for extension in self.extensions.values():
+            announce = getattr(extension, "set_ready", None)
+            if announce is not None:
+                announce(ready)
+
+    async def _housekeep(self, journal: Journal) -> None:
+        while True:
+            await asyncio.sleep(_RECEIPTS_SECONDS)
+            try:
+                await asyncio.to_thread(journal.forget_receipts)
+            except CollectorError as error:
+                _log.warning("old receipts stay in the journal: %s", error)
+
+    async def stop(self) -> None:
+        """Stop everything; what the exporters can't take in time stays in the journal. Safe twice."""
+        self._set_ready(False)
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        await asyncio.gather(*(_stop(receiver) for receiver in self.receivers.values()))
+        if self.ingest is not None:
+            await asyncio.to_thread(self.ingest.stop)
+        await asyncio.gather(*(delivery.drain(_DRAIN_SECONDS) for delivery in self.deliveries))
+        for component in (*self.processors, *self.exporters.values(), *reversed(self.extensions.values())):
+            await _stop(component)
+
+
+async def _stop(component: Component[Any]) -> None:
+    try:
+        await component.stop()
+    except Exception as error:
+        # One that can't close cleanly must not keep the others from closing.
+        _log.error("%s did not stop cleanly: %s", component.context.id, type(error).__name__)
+
+
+async def serve(load: Callable[[], Config]) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP loads the configuration again. Raises ``CollectorError``."""
+    loop = asyncio.get_running_loop()
+    wanted: asyncio.Queue[str] = asyncio.Queue()
+    for number, action in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
+        loop.add_signal_handler(number, wanted.put_nowait, action)
+    config = load()
+    configure_logs(config.telemetry)
+    service = Service(config)
+    started = time.monotonic()
+    await service.start()
+    _log.info("ready after %.1f s: pipelines %s", time.monotonic() - started, ", ".join(config.pipelines))
+    while (action := await wanted.get()) == "reload":
+        try:
+            config = load()
+        except CollectorError as error:
+            _log.error("not reloaded, the running configuration stays: %s", error)
+            continue
+        _log.info("reloading")
+        await service.stop()
+        configure_logs(config.telemetry)
+        service = Service(config)
+        await service.start()
+        _log.info("reloaded")
+    _log.info("%sing", action)
+    await service.stop()
+    _log.info("stopped")
+
+
+def run(load: Callable[[], Config]) -> int:
+    """The process's whole life; returns its exit status, one sentence on stderr when it is not 0."""
+    # Decoding and Arrow calls release the GIL; the threads that wait for it should not wait 5 ms.
+    sys.setswitchinterval(0.001)
+    try:
+        asyncio.run(serve(load))
+    except CollectorError as error:
+        print(f"agenttracer: {error}", file=sys.stderr)
+        return 1
+    return 0

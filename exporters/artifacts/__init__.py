@@ -1,0 +1,87 @@
+"""Stores the content of artifacts once, under their immutable keys, in a folder or in S3.
+
+    exporters:
+      artifacts:
+        directory: ./data/artifacts
+      artifacts/s3:
+        s3uploader:
+          region: eu-central-1
+          s3_bucket: agent-artifacts
+          s3_prefix: production
+
+An artifact is a log record with the event name ``agent.artifact``; the ``artifact_keys`` processor gave it
+its key and hash. Every other log record passes by. Repeating an export stores nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from agenttracer.collector.component import Context, Exporter, ExporterOptions
+from agenttracer.collector.errors import Rejected
+from agenttracer.exporters.artifacts.artifact import Artifact, Store, read_artifacts
+from agenttracer.exporters.artifacts.folder import Folder
+from agenttracer.exporters.artifacts.s3 import S3, S3Uploader
+from agenttracer.schemas.batch import Batch, Signal
+
+_PARALLEL = 8  # an object is a round trip or an fsync; S3 and disks serve several at once
+
+__all__ = ["S3", "Artifacts", "ArtifactsOptions", "Folder", "S3Uploader"]
+
+
+class ArtifactsOptions(ExporterOptions):
+    """Where artifacts rest: a folder, or a bucket under the Collector's awss3 keys."""
+
+    directory: str = Field(default="./data/artifacts", description="Folder of the artifacts.")
+    s3uploader: S3Uploader | None = Field(default=None, description="Bucket, in place of the folder.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.s3uploader is not None and "directory" in self.model_fields_set:
+            raise ValueError("give `directory` or `s3uploader`, not both")
+        return self
+
+
+class Artifacts(Exporter[ArtifactsOptions]):
+    """Durable on return: fsynced in the folder, or acknowledged by S3 with a matching checksum."""
+
+    options_type = ArtifactsOptions
+    signals = frozenset({Signal.LOGS})
+
+    def __init__(self, options: ArtifactsOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.store: Store = S3(options.s3uploader) if options.s3uploader else Folder(options.directory)
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Checks that objects can be stored; raises ``StartError`` if not."""
+        await asyncio.to_thread(self.store.open)
+        self._threads = ThreadPoolExecutor(_PARALLEL, thread_name_prefix=self.context.id)
+
+    async def stop(self) -> None:
+        """Waits for the objects that are being stored."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            await asyncio.to_thread(threads.shutdown)
+
+    async def export(self, batch: Batch) -> None:
+        """Stores every artifact of the batch, in parallel; raises when at least one of them isn't stored."""
+        artifacts = read_artifacts(batch)
+        if not artifacts:
+            return
+        loop = asyncio.get_running_loop()
+        attempts = [loop.run_in_executor(self._threads, self._store_one, artifact) for artifact in artifacts]
+        # All are tried before the first failure is told, so that one bad artifact holds up none.
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if failures:
+            # What can't be stored now decides over what never can: only a batch without the former may go.
+            raise min(failures, key=lambda failure: isinstance(failure, Rejected))
+
+    def _store_one(self, artifact: Artifact) -> None:
+        artifact.check()
+        self.store.put(artifact)

@@ -1,0 +1,231 @@
+"""Keeps artifacts as objects in any S3-compatible bucket, each written once by a conditional put.
+
+    s3uploader:
+      region: eu-central-1
+      s3_bucket: agent-artifacts
+      s3_prefix: production
+      endpoint: http://localhost:9000      # MinIO and others; leave it out for AWS
+      s3_force_path_style: true
+
+Credentials come from where AWS tools find them: environment, profile, container or instance role; they
+need s3:ListBucket, s3:PutObject and s3:GetObject.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+from pydantic import Field
+
+from agenttracer.collector.component import Options
+from agenttracer.collector.errors import CollectorError, Rejected, StartError, Unavailable
+from agenttracer.exporters.artifacts.artifact import Artifact, Store, conflict
+
+_CONNECT_SECONDS = 5
+_START_SECONDS = 5
+_READ_SECONDS = 30
+_META_BYTES = 1024  # S3 takes 2 KB of metadata in all
+
+# What never gets better by itself. Anything else, refused credentials too, is for an operator to mend
+# while the data waits in the journal.
+_REJECTED = frozenset(
+    {"BadDigest", "EntityTooLarge", "InvalidArgument", "InvalidDigest", "InvalidRequest", "KeyTooLongError"}
+)
+
+
+class S3Uploader(Options):
+    """The Collector's awss3 keys for the bucket."""
+
+    region: str = Field(default="us-east-1", description="Region of the bucket.")
+    s3_bucket: str = Field(min_length=1, description="Name of the bucket; it must exist.")
+    s3_prefix: str = Field(default="", description="Put before every key, with a slash.")
+    endpoint: str | None = Field(default=None, description="URL of an S3-compatible service other than AWS.")
+    s3_force_path_style: bool = Field(default=False, description="Bucket in the path, not in the host name.")
+    disable_ssl: bool = Field(default=False, description="Plain HTTP where no `endpoint` is set.")
+    storage_class: str = Field(default="STANDARD", description="Storage class of the objects.")
+    acl: str | None = Field(default=None, description="Canned ACL of the objects.")
+    server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
+        default=None, description="Encryption at rest; the bucket's default if not set."
+    )
+    sse_kms_key_id: str | None = Field(default=None, description="Key of `aws:kms` encryption.")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PresignedPut:
+    """A URL that stores one object once; the request must carry exactly these headers."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+class S3(Store):
+    """Artifacts in a bucket."""
+
+    def __init__(self, options: S3Uploader) -> None:
+        self.options = options
+
+    def open(self) -> None:
+        """Asks for the bucket, for a few seconds at most."""
+        bucket = self.options.s3_bucket
+        try:
+            self._make_client(read_timeout_seconds=_START_SECONDS).head_bucket(Bucket=bucket)
+        except ClientError as error:
+            raise StartError(_why_not(bucket, _status(error))) from None
+        except (NoCredentialsError, PartialCredentialsError):
+            raise StartError(
+                f"there are no complete credentials for S3 bucket {bucket}: "
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+            ) from None
+        except (BotoCoreError, ValueError) as error:
+            raise StartError(
+                f"S3 bucket {bucket} can't be reached ({type(error).__name__}): "
+                "check `s3uploader.endpoint`, `region` and the network"
+            ) from None
+        _ = self._client  # made here: threads may share a client, but not the making of one
+
+    def put(self, artifact: Artifact) -> None:
+        """Puts the object if its key is free; S3 checks the content against the hash."""
+        try:
+            self._client.put_object(**self._put_arguments(artifact))
+        except ClientError as error:
+            if _status(error) != 412:
+                raise _refusal(error) from None
+        except BotoCoreError as error:
+            raise _failure(error) from None
+        else:
+            return
+        if self._stored_sha256(artifact.key) != artifact.sha256:
+            raise conflict()
+
+    def presign_get(self, key: str, expires_seconds: int) -> str:
+        """A URL that reads the object until it expires; browsers save it and never show it as a page."""
+        arguments = {**self._at(key), "ResponseContentDisposition": "attachment"}
+        return self._client.generate_presigned_url("get_object", Params=arguments, ExpiresIn=expires_seconds)
+
+    def presign_put(
+        self, key: str, expires_seconds: int, *, sha256: str, content_type: str = "application/octet-stream"
+    ) -> PresignedPut:
+        """A URL that stores the one content that has this hash, if the key is still free."""
+        headers = {
+            "Content-Type": content_type,
+            "If-None-Match": "*",
+            "x-amz-checksum-sha256": _base64(sha256),
+            "x-amz-meta-sha256": sha256,
+        }
+        arguments = {
+            **self._at(key),
+            "ContentType": content_type,
+            "IfNoneMatch": "*",
+            "ChecksumSHA256": _base64(sha256),
+            "Metadata": {"sha256": sha256},
+        }
+        url = self._client.generate_presigned_url("put_object", Params=arguments, ExpiresIn=expires_seconds)
+        return PresignedPut(url, headers)
+
+    def _stored_sha256(self, key: str) -> str:
+        try:
+            return self._client.head_object(**self._at(key))["Metadata"].get("sha256", "")
+        except ClientError as error:
+            raise _refusal(error) from None
+        except BotoCoreError as error:
+            raise _failure(error) from None
+
+    def _at(self, key: str) -> dict[str, Any]:
+        prefix = self.options.s3_prefix.strip("/")
+        return {"Bucket": self.options.s3_bucket, "Key": f"{prefix}/{key}" if prefix else key}
+
+    def _put_arguments(self, artifact: Artifact) -> dict[str, Any]:
+        metadata = {"sha256": artifact.sha256}
+        # Headers are ASCII; what is too long is still in the row of the artifact.
+        if 0 < len(meta := quote(artifact.meta, safe=' {}[]":,')) <= _META_BYTES:
+            metadata["meta"] = meta
+        optional = {
+            "ACL": self.options.acl,
+            "ServerSideEncryption": self.options.server_side_encryption,
+            "SSEKMSKeyId": self.options.sse_kms_key_id,
+        }
+        return {
+            **self._at(artifact.key),
+            "Body": artifact.content,
+            "ChecksumAlgorithm": "SHA256",
+            "ChecksumSHA256": _base64(artifact.sha256),
+            "ContentType": artifact.content_type,
+            "IfNoneMatch": "*",
+            "Metadata": metadata,
+            "StorageClass": self.options.storage_class,
+            **{name: value for name, value in optional.items() if value},
+        }
+
+    @cached_property
+    def _session(self) -> Any:
+        return boto3.session.Session()
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make_client(read_timeout_seconds=_READ_SECONDS)
+
+    def _make_client(self, read_timeout_seconds: float) -> Any:
+        # Their debug lines hold keys, headers and bodies.
+        for name in ("botocore", "boto3", "s3transfer", "urllib3"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        style = "path" if self.options.s3_force_path_style else "auto"
+        return self._session.client(
+            "s3",
+            region_name=self.options.region,
+            endpoint_url=self.options.endpoint,
+            use_ssl=not self.options.disable_ssl,
+            config=Config(
+                signature_version="s3v4",
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=read_timeout_seconds,
+                retries={"mode": "standard", "total_max_attempts": 1},  # the pipeline retries, without an end
+                s3={"addressing_style": style},
+            ),
+        )
+
+
+def _base64(sha256: str) -> str:
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _refusal(error: ClientError) -> CollectorError:
+    code = error.response.get("Error", {}).get("Code", "")
+    message = f"S3 refused an artifact: {code} ({_status(error)})"
+    if code in _REJECTED:
+        return Rejected(message, reason="artifact_refused")
+    return Unavailable(message, retry_after_seconds=5)
+
+
+def _failure(error: BotoCoreError) -> CollectorError:
+    # The type alone: the texts hold URLs, and those the names in the key.
+    message = f"an artifact can't be sent to S3 ({type(error).__name__})"
+    if isinstance(error, ParamValidationError):
+        return Rejected(message, reason="artifact_refused")
+    return Unavailable(message, retry_after_seconds=5)
+
+
+def _why_not(bucket: str, status: int) -> str:
+    return {
+        301: f"S3 bucket {bucket} is in another region: correct `s3uploader.region`",
+        403: f"S3 refuses access to bucket {bucket}: check the credentials and their right to s3:ListBucket",
+        404: f"S3 bucket {bucket} doesn't exist: create it or correct `s3uploader.s3_bucket`",
+    }.get(status, f"S3 answers {status} for bucket {bucket}: check `s3uploader.endpoint` and the service")

@@ -1,0 +1,119 @@
+"""The aggregates of agents that Prometheus scrapes: one table, one entry a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pyarrow.compute as pc
+
+BOUNDS_SECONDS = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    *(30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0),
+)
+"""From a local tool call to a run of an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric: ``labels`` maps each label to the facts' column it shows.
+
+    ``measures`` are the columns that are summed, each with the value of the ``measure_label`` if there
+    are several; a histogram measures ``seconds``.
+    """
+
+    name: str
+    help: str
+    labels: Mapping[str, str]
+    where: pc.Expression
+    type: Literal["counter", "histogram"] = "counter"
+    measures: Mapping[str, str] = field(default_factory=lambda: {"": "rows"})
+    measure_label: str = ""
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """All labels, in the order of a series' values."""
+        return (*self.labels, self.measure_label) if self.measure_label else tuple(self.labels)
+
+
+_AGENT = {"agent": "AgentName"}
+_CALLED_MODEL = {**_AGENT, "provider": "Provider", "model": "Model"}
+
+_IS_RUN = pc.field("RunStatus") != ""
+_IS_STEP = pc.field("StepType") != ""
+_FAILED = (pc.field("FailureType") != "") | (pc.field("FailureCode") != "")
+_IS_TOOL_CALL = pc.field("StepType") == "tool"
+# Agents repeat the tokens of the steps in them: counting those too would count all tokens twice.
+_USES_MODEL = (pc.field("StepType") == "model") | (pc.field("StepType") == "respond")
+_IS_MODEL_CALL = (pc.field("StepType") == "model") | (
+    (pc.field("StepType") == "respond") & (pc.field("Model") != "")
+)
+
+SPAN_FAMILIES = (
+    Family(
+        "agent_runs_total",
+        "Runs that ended, by status.",
+        {**_AGENT, "agent_version": "AgentVersion", "status": "RunStatus"},
+        _IS_RUN,
+    ),
+    Family("agent_run_duration_seconds", "Duration of runs.", _AGENT, _IS_RUN, "histogram"),
+    Family(
+        "agent_steps_total",
+        "Steps by type: plan, retrieve, model, tool, respond, memory, agent, other.",
+        {**_AGENT, "step_type": "StepType", "status": "Status"},
+        _IS_STEP,
+    ),
+    Family(
+        "agent_step_duration_seconds",
+        "Duration of steps.",
+        {**_AGENT, "step_type": "StepType"},
+        _IS_STEP,
+        "histogram",
+    ),
+    Family(
+        "agent_failures_total",
+        "Failures, each at the deepest step that failed.",
+        {**_AGENT, "type": "FailureType", "code": "FailureCode"},
+        _FAILED,
+    ),
+    Family(
+        "agent_tool_calls_total",
+        "Calls of tools.",
+        {**_AGENT, "tool": "ToolName", "status": "Status"},
+        _IS_TOOL_CALL,
+    ),
+    Family(
+        "agent_model_calls_total", "Calls of models.", {**_CALLED_MODEL, "status": "Status"}, _IS_MODEL_CALL
+    ),
+    Family(
+        "agent_tokens_total",
+        "Tokens of model calls; cache_read and cache_write are part of input, reasoning of output.",
+        _CALLED_MODEL,
+        _USES_MODEL,
+        measures={
+            "input": "InputTokens",
+            "output": "OutputTokens",
+            "cache_read": "CacheReadTokens",
+            "cache_write": "CacheWriteTokens",
+            "reasoning": "ReasoningTokens",
+        },
+        measure_label="type",
+    ),
+    Family(
+        "agent_cost_usd_total",
+        "Cost of model calls in US dollars.",
+        _CALLED_MODEL,
+        _USES_MODEL,
+        measures={"": "CostUsd"},
+    ),
+)
+
+LOG_FAMILIES = (
+    Family(
+        "agent_run_events_total",
+        "Runs that were queued, started or cancelled, as told before they end.",
+        {**_AGENT, "event": "Event"},
+        pc.field("Event") != "",
+    ),
+)

@@ -1,0 +1,191 @@
+"""What waits to be sent: bounded in items and bytes, sent by one daemon thread, every drop counted.
+
+    put → waiting (max_items, max_bytes) → a batch, full or after interval_seconds → export
+
+OpenTelemetry's own batch processors can't promise this: their ``force_flush`` ignores its timeout, their
+``shutdown`` may take half a minute, what they drop can't be read, and they bound items but not bytes, while one
+artifact may have 16 MiB.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Generic, Protocol, TypeVar
+from weakref import WeakMethod
+
+# The key is OpenTelemetry's contract with instrumentations: they make no spans of the exporter's own calls.
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
+
+from agenttracer.instrumentation.guard import guard, report
+
+Item = TypeVar("Item")
+Exported = TypeVar("Exported", contravariant=True)
+
+
+class Sender(Protocol[Exported]):
+    """Sends a batch; False when it gave up on it."""
+
+    def send(self, batch: Sequence[Exported]) -> bool:
+        """Block until the batch was taken, or was given up."""
+
+    def shutdown(self) -> None:
+        """Abort a ``send`` under way and let go of connections."""
+
+
+class ExportQueue(Generic[Item]):
+    """Takes items from any thread without blocking and sends them in batches from its own.
+
+    The thread and the connection are made when the first item comes, again so in a forked child.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Sender[Item]],
+        *,
+        max_items: int = 2048,
+        max_bytes: int = 64 * 2**20,
+        batch_items: int = 512,
+        batch_bytes: int = 4 * 2**20,
+        interval_seconds: float = 1.0,
+    ) -> None:
+        self._connect = connect
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._batch_items = min(batch_items, max_items)
+        self._batch_bytes = batch_bytes
+        self._interval_seconds = interval_seconds
+        self._closed = False
+        self._reset()
+        if hasattr(os, "register_at_fork"):
+            reset = WeakMethod(self._reset)
+
+            def reset_in_child() -> None:
+                if method := reset():
+                    method()
+
+            os.register_at_fork(after_in_child=reset_in_child)
+
+    def _reset(self) -> None:
+        # What waits at a fork is the parent's to send. The condition's lock is re-entrant: the garbage
+        # collector may end a span in the middle of a ``put`` on the same thread.
+        self._condition = threading.Condition()
+        self._waiting: deque[tuple[Item, int]] = deque()
+        self._waiting_bytes = 0
+        self._held_items = self._held_bytes = 0  # waiting or being sent
+        self._accepted = self._finished = 0
+        self._dropped = 0
+        self._flushing = 0
+        self._sender: Sender[Item] | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Items that were refused because the queue was full or closed, or given up after failed attempts."""
+        return self._dropped
+
+    def put(self, item: Item, size_bytes: int = 0) -> bool:
+        """Take an item to be sent later; False when it is dropped instead. Never blocks on the network."""
+        with self._condition:
+            if (
+                self._closed
+                or self._held_items >= self._max_items
+                or self._held_bytes + size_bytes > self._max_bytes
+                or not self._start_thread()
+            ):
+                self._dropped += 1
+                return False
+            self._waiting.append((item, size_bytes))
+            self._waiting_bytes += size_bytes
+            self._held_items += 1
+            self._held_bytes += size_bytes
+            self._accepted += 1
+            if len(self._waiting) == 1 or self._is_urgent():
+                self._condition.notify_all()
+        return True
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until all that was put before now is sent; False when it is not in time, or dropped."""
+        with self._condition:
+            wanted, dropped = self._accepted, self._dropped
+            self._flushing += 1
+            self._condition.notify_all()
+            in_time = self._condition.wait_for(lambda: self._finished >= wanted, timeout_seconds)
+            self._flushing -= 1
+            return in_time and self._dropped == dropped
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Send what waits, then stop; what is not sent in time is dropped. Safe to call twice."""
+        deadline = monotonic() + timeout_seconds
+        with self._condition:
+            if self._closed:
+                return True
+            self._closed = True
+            self._condition.notify_all()
+            done = self._condition.wait_for(lambda: self._held_items == 0, max(0.0, deadline - monotonic()))
+            self._dropped += len(self._waiting)
+            self._waiting.clear()
+        self._disconnect()
+        return done
+
+    def _start_thread(self) -> bool:
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="agenttracer-export", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is shutting down
+                return False
+            self._thread = thread
+        return True
+
+    def _is_urgent(self) -> bool:
+        return (
+            self._closed
+            or self._flushing > 0
+            or len(self._waiting) >= self._batch_items
+            or self._waiting_bytes >= self._batch_bytes
+        )
+
+    def _work(self) -> None:
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+        while batch := self._next_batch():
+            sent = self._send([item for item, _ in batch])
+            with self._condition:
+                self._held_items -= len(batch)
+                self._held_bytes -= sum(size for _, size in batch)
+                self._finished += len(batch)
+                self._dropped += 0 if sent else len(batch)
+                self._condition.notify_all()
+        self._disconnect()  # a connection made while ``close`` gave up waiting for it
+
+    def _next_batch(self) -> list[tuple[Item, int]]:
+        with self._condition:
+            self._condition.wait_for(lambda: bool(self._waiting) or self._closed)
+            self._condition.wait_for(self._is_urgent, self._interval_seconds)
+            batch: list[tuple[Item, int]] = []
+            batch_bytes = 0
+            while self._waiting and len(batch) < self._batch_items:
+                if batch and batch_bytes + self._waiting[0][1] > self._batch_bytes:
+                    break
+                batch.append(self._waiting.popleft())
+                batch_bytes += batch[-1][1]
+            self._waiting_bytes -= batch_bytes
+            return batch
+
+    def _send(self, items: list[Item]) -> bool:
+        try:
+            sender = self._sender
+            if sender is None:
+                sender = self._sender = self._connect()
+            return sender.send(items)
+        except Exception as error:
+            report("export", error)
+            return False
+
+    def _disconnect(self) -> None:
+        with self._condition:
+            sender, self._sender = self._sender, None
+        if sender is not None:
+            with guard("export shutdown"):
+                sender.shutdown()

@@ -1,0 +1,102 @@
+"""Which run the current code belongs to, carried in OpenTelemetry's context: nested calls and asyncio tasks.
+
+It never travels in baggage or headers. Spans that other instrumentations make inside a run get its id too; a
+program that brings its own TracerProvider has that with one line:
+
+    provider.add_span_processor(RunAttributes())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import cast
+
+from opentelemetry.context import Context, create_key, get_value, set_value
+from opentelemetry.sdk.trace import Span, SpanProcessor
+from opentelemetry.trace import Tracer
+
+from agenttracer.instrumentation.guard import guarded
+from agenttracer.schemas import semconv
+
+_POSITION = create_key("agenttracer-position")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Who acts: the identity that every run of a tracer shares."""
+
+    id: str
+    version: str | None = None
+
+    @cached_property
+    def attributes(self) -> Mapping[str, str]:
+        """The agent on root spans and events."""
+        version = {semconv.GEN_AI_AGENT_VERSION: self.version} if self.version else {}
+        return {semconv.GEN_AI_AGENT_ID: self.id, semconv.GEN_AI_AGENT_NAME: self.id, **version}
+
+
+class RunScope:
+    """What all steps of one run share, whichever thread they run in."""
+
+    def __init__(self, run_id: str, agent: Agent, tracer: Tracer) -> None:
+        self.run_id = run_id
+        self.agent = agent
+        self.tracer = tracer
+        self.lock = Lock()
+        self._sequence = 0
+        self.attributes: Mapping[str, str] = {
+            semconv.AGENT_RUN_ID: run_id,
+            semconv.GEN_AI_AGENT_NAME: agent.id,
+        }
+        """What every span of the run says about it."""
+
+    def next_sequence(self) -> int:
+        """The place of the next step, from 1."""
+        with self.lock:
+            self._sequence += 1
+            return self._sequence
+
+
+class Position:
+    """The run or step that encloses the current code, with what its children told it about failures."""
+
+    __slots__ = ("failures", "passed_on", "scope")
+
+    def __init__(self, scope: RunScope) -> None:
+        self.scope = scope
+        self.failures = 0
+        # By id, not by reference: an exception keeps its frames alive, and those are the host's.
+        self.passed_on: int | None = None
+
+    def add_failures(self, count: int) -> None:
+        """Count failures inside; a negative count takes back those that a later attempt made good."""
+        with self.scope.lock:
+            self.failures += count
+
+
+def current_position(context: Context | None = None) -> Position | None:
+    """Where in a run a context stands; without one, the current code."""
+    return cast("Position | None", get_value(_POSITION, context))
+
+
+def at_position(position: Position, context: Context) -> Context:
+    """The context with this position in it."""
+    return set_value(_POSITION, position, context)
+
+
+class RunAttributes(SpanProcessor):
+    """Puts the run's id and agent on every span that starts inside a run, whoever makes it."""
+
+    @guarded("RunAttributes.on_start")
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Fill in what the span lacks; a sub-agent's own name stays."""
+        position = current_position(parent_context)
+        if position is None or not span.is_recording():
+            return
+        present = span.attributes or {}
+        for key, value in position.scope.attributes.items():
+            if key not in present:
+                span.set_attribute(key, value)

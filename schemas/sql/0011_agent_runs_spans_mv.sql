@@ -1,0 +1,39 @@
+-- Feeds agent_runs_state from spans: steps, and roots, which carry the run's status.
+CREATE MATERIALIZED VIEW IF NOT EXISTS agent_runs_spans_mv{on_cluster}
+TO agent_runs_state
+AS
+WITH
+    multiIf(AgentName = '', 2, RunStatus = '', 1, 0) AS identity_rank,
+    multiIf(RunStatus = 'queued', 1, RunStatus IN ('', 'running'), 2, 4) AS state_rank,
+    Timestamp + toIntervalNanosecond(Duration) AS end_time,
+    state_rank * 10000000000000000 + toUnixTimestamp64Micro(end_time) AS state_order,
+    StepType NOT IN ('', 'agent', 'other') AS is_leaf  -- the others repeat what their children used
+SELECT
+    TenantId,
+    RunId,
+    tuple(
+        min(identity_rank), argMin(AgentName, identity_rank), argMin(AgentVersion, identity_rank),
+        argMin(ServiceName, identity_rank), argMin(TraceId, identity_rank)
+    ) AS Identity,
+    tuple(
+        max(state_rank), argMax(end_time, state_order),
+        if(argMax(RunStatus, state_order) = '', 'running', argMax(RunStatus, state_order))
+    ) AS State,
+    min(Timestamp) AS StartTime,
+    max(end_time) AS LastSeen,
+    countIf(StepType != '') AS Steps,
+    countIf(StepType = 'model') AS ModelCalls,
+    countIf(StepType = 'tool') AS ToolCalls,
+    countIf(StepType = 'retrieve') AS Retrievals,
+    countIf(FailureCode != '') AS Failures,
+    ifNull(sumIf(t.InputTokens, is_leaf), 0) AS InputTokens,
+    ifNull(sumIf(t.OutputTokens, is_leaf), 0) AS OutputTokens,
+    sumIf(t.CostUsd, is_leaf) AS CostUsd,
+    tuple(
+        if(Failures = 0, 1, 0), minIf(Timestamp, FailureCode != ''),
+        argMinIf(FailureType, Timestamp, FailureCode != ''), argMinIf(FailureCode, Timestamp, FailureCode != '')
+    ) AS FirstFailure,
+    max(t.ExpiresAt) AS ExpiresAt
+FROM otel_traces AS t
+WHERE RunId != '' AND (StepType != '' OR RunStatus != '')
+GROUP BY TenantId, RunId
