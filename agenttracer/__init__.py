@@ -13,7 +13,7 @@ _VERBS = {
     "Step": "agenttracer.instrumentation.step",
 }
 
-__all__ = ["AgentTracer", "Run", "Step", "__version__"]  # noqa: F822 - resolved by __getattr__
+__all__ = ["AgentTracer", "Run", "Step", "__version__"]
 __version__ = "0.1.0"
 
 

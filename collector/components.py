@@ -47,12 +47,16 @@ ALIASES: Mapping[str, Mapping[str, str]] = {
 
 PLUG_INS = "agenttracer.components"
 
-_ROLES: Mapping[str, type[Component[Any]]] = {
+ROLES: Mapping[str, type[Component[Any]]] = {
     "receivers": Receiver,
     "processors": Processor,
     "exporters": Exporter,
     "extensions": Extension,
 }
+
+
+class UnknownType(LookupError):
+    """No component has this type."""
 
 
 def types(section: str) -> list[str]:
@@ -63,14 +67,17 @@ def types(section: str) -> list[str]:
 def load(section: str, type_name: str) -> type[Component[Any]]:
     """The class of a type or alias.
 
-    Raises ``KeyError`` for a type that doesn't exist, ``ConfigError`` for a plug-in that can't be used.
+    Raises ``UnknownType``, or ``ConfigError`` for a plug-in that can't be used.
     """
     canonical = ALIASES.get(section, {}).get(type_name, type_name)
     if canonical in BUILT_IN[section]:
         module, _, name = BUILT_IN[section][canonical].partition(":")
         loaded: type[Component[Any]] = getattr(import_module(module), name)
         return loaded
-    return _load_plug_in(section, _plug_ins(section)[canonical])
+    point = _plug_ins(section).get(canonical)
+    if point is None:
+        raise UnknownType(type_name)
+    return _load_plug_in(section, point)
 
 
 def _plug_ins(section: str) -> dict[str, EntryPoint]:
@@ -88,7 +95,7 @@ def _load_plug_in(section: str, point: EntryPoint) -> type[Component[Any]]:
     except (ImportError, AttributeError) as error:
         # Someone else's code: whatever keeps it from loading is for the operator to see, not a bug here.
         raise ConfigError(f"the plug-in {point.value} can't be imported: {error}") from error
-    role = _ROLES[section]
+    role = ROLES[section]
     if not (isinstance(loaded, type) and issubclass(loaded, role)):
         raise ConfigError(f"the plug-in {point.value} must be a {role.__name__} to stand under {section}:")
     return loaded

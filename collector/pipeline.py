@@ -118,7 +118,7 @@ class Ingest:
         except CollectorError as error:
             refused.set_exception(error)
             return refused
-        digest = hashlib.blake2b(request.body, digest_size=16, key=request.tenant.encode()[:64]).digest()
+        digest = _digest(request)
         waiting = _Waiting(request, digest)
         with self._changed:
             first = self._in_flight.get(digest)
@@ -304,6 +304,12 @@ class Ingest:
             except Unavailable:
                 with self._changed:
                     self._unwritten.update(lines)
+
+
+def _digest(request: Request) -> bytes:
+    # Hashed first, because a key is 64 bytes at most and a tenant's name may be longer.
+    owner = hashlib.blake2b(f"{request.signal}\0{request.receiver}\0{request.tenant}".encode()).digest()
+    return hashlib.blake2b(request.body, digest_size=16, key=owner).digest()
 
 
 def _answer(rows: int, rejected_rows: int) -> Accepted:

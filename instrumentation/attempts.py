@@ -7,11 +7,11 @@ for attempt in run.attempts("call_api", 3):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from agenttracer.instrumentation.run_context import Position
+from agenttracer.instrumentation.guard import guarded
 
 if TYPE_CHECKING:
     from agenttracer.instrumentation.step import Step
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 class Attempt:
     """One try: its step, as a context manager that lets no ``Exception`` out unless it is the last."""
 
-    def __init__(self, step: Step, is_last: bool) -> None:
+    def __init__(self, number: int, step: Step, earlier: Sequence[Step], is_last: bool) -> None:
+        self.number = number
         self.step = step
         self.is_last = is_last
         self.succeeded = False
+        self._earlier = earlier
 
     def __enter__(self) -> Step:
         return self.step.__enter__()
@@ -37,16 +39,24 @@ class Attempt:
         self.step.__exit__(kind, exception, traceback)
         # ``step.fail`` without an exception is a failed try too.
         self.succeeded = exception is None and not self.step.has_failed
+        if self.succeeded:
+            self._take_back_failures()
         return isinstance(exception, Exception) and not self.is_last
 
+    @guarded("attempts")
+    def _take_back_failures(self) -> None:
+        outer = self.step.outer
+        if outer is not None:
+            outer.add_failures(-sum(step.failures for step in self._earlier))
 
-def attempts(make_step: Callable[[int], Step], outer: Position, count: int) -> Iterator[Attempt]:
-    """Attempts 1 to ``count``; a success ends them and takes back the failures of those before it."""
-    recovered = 0
-    for number in range(1, count + 1):
-        attempt = Attempt(make_step(number), is_last=number == count)
+
+def attempts(make_step: Callable[[int], Step], count: int) -> Iterator[Attempt]:
+    """Attempts 1 to ``count``, at least one; a success ends them and makes good the failures before it."""
+    earlier: list[Step] = []
+    last = max(1, count)
+    for number in range(1, last + 1):
+        attempt = Attempt(number, make_step(number), earlier, is_last=number == last)
         yield attempt
         if attempt.succeeded:
-            outer.add_failures(-recovered)
             return
-        recovered += attempt.step.failures
+        earlier.append(attempt.step)

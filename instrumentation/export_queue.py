@@ -11,7 +11,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import monotonic
 from typing import Generic, Protocol, TypeVar
 from weakref import WeakMethod
 
@@ -117,14 +116,14 @@ class ExportQueue(Generic[Item]):
 
     def close(self, timeout_seconds: float) -> bool:
         """Send what waits, then stop; what is not sent in time is dropped. Safe to call twice."""
-        deadline = monotonic() + timeout_seconds
         with self._condition:
             if self._closed:
                 return True
             self._closed = True
             self._condition.notify_all()
-            done = self._condition.wait_for(lambda: self._held_items == 0, max(0.0, deadline - monotonic()))
-            self._dropped += len(self._waiting)
+            done = self._condition.wait_for(lambda: self._held_items == 0, timeout_seconds)
+            self._dropped += self._held_items  # also what is being sent: nobody will know its fate
+            self._held_items = 0
             self._waiting.clear()
         self._disconnect()
         return done
@@ -152,10 +151,11 @@ class ExportQueue(Generic[Item]):
         while batch := self._next_batch():
             sent = self._send([item for item, _ in batch])
             with self._condition:
-                self._held_items -= len(batch)
                 self._held_bytes -= sum(size for _, size in batch)
                 self._finished += len(batch)
-                self._dropped += 0 if sent else len(batch)
+                if self._held_items:  # else ``close`` gave up on the batch and counted it
+                    self._held_items -= len(batch)
+                    self._dropped += 0 if sent else len(batch)
                 self._condition.notify_all()
         self._disconnect()  # a connection made while ``close`` gave up waiting for it
 

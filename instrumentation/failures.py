@@ -70,7 +70,9 @@ _BY_HTTP_STATUS: Final = {
     504: FailureCode.TIMEOUT,
 }
 
-_MAX_CAUSES = 5
+_CODES: Final = tuple(code.value for code in FailureCode)
+_TYPES: Final = tuple(kind.value for kind in FailureType)
+_MAX_CAUSES: Final = 5
 
 
 def error_type(error: BaseException) -> str:
@@ -123,24 +125,20 @@ def is_clean_exit(error: BaseException) -> bool:
 
 def read_failure_code(word: object) -> FailureCode:
     """The failure code that a word names; ``error`` and one warning for any other word."""
-    try:
-        return FailureCode(str(word))
-    except ValueError:
-        known = ", ".join(FailureCode)
-        warn_once("failure code", "agenttracer: an unknown failure code became error; known are %s", known)
-        return FailureCode.ERROR
+    if isinstance(word, str) and word in _CODES:
+        return FailureCode(word)
+    warn_once(
+        "failure code", "agenttracer: an unknown failure code became error; known are %s", ", ".join(_CODES)
+    )
+    return FailureCode.ERROR
 
 
 def read_failure_type(word: object, fallback: FailureType) -> FailureType:
     """The failure type that a word names; the fallback and one warning for any other word."""
-    try:
-        return FailureType(str(word))
-    except ValueError:
-        known = ", ".join(FailureType)
-        warn_once(
-            "failure type",
-            "agenttracer: an unknown failure type became %s; known are %s",
-            fallback.value,
-            known,
-        )
-        return fallback
+    if isinstance(word, str) and word in _TYPES:
+        return FailureType(word)
+    known = ", ".join(_TYPES)
+    warn_once(
+        "failure type", "agenttracer: an unknown failure type became %s; known are %s", fallback.value, known
+    )
+    return fallback

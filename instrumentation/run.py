@@ -101,7 +101,7 @@ class Run(StepParent):
             warn_once("run status", "agenttracer: a run can't end like this; known are %s", ", ".join(_FINAL))
         elif wanted is RunStatus.CANCELLED:
             self.cancel()
-        else:
+        elif self._wanted_status is not RunStatus.CANCELLED:
             self._wanted_status = wanted
 
     @guarded("run.cancel")
@@ -151,7 +151,6 @@ class Run(StepParent):
             known = hashed_id(value, key) if value is not None else None
             if known is not None:
                 attributes[key] = known
-        attributes |= metadata_attributes(self._metadata or {}, semconv.AGENT_RUN_METADATA, well_known={})
         self.status = RunStatus.RUNNING
         return self._signals.tracer.start_span(
             f"{Operation.INVOKE_AGENT.value} {scope.agent.id}",
@@ -163,6 +162,8 @@ class Run(StepParent):
         )
 
     def _opened(self, context: Context) -> None:
+        if self._metadata:
+            self.add_metadata(self._metadata)
         self._emit(EventName.RUN_STARTED, RunStatus.RUNNING, context)
 
     def _close(self, exception: BaseException | None) -> None:

@@ -38,6 +38,11 @@ class SpanBlock(ABC):
         self._token: Any = None
         self._ended = False
 
+    @property
+    def outer(self) -> Position | None:
+        """The run or step that encloses this one."""
+        return current_position(self._parent)
+
     def __enter__(self) -> Self:
         self.start()
         self._attach()
@@ -99,9 +104,8 @@ class SpanBlock(ABC):
         attributes: dict[str, str | int] = {}
         if exception is not None:
             attributes[semconv.ERROR_TYPE] = error_type(exception)
-            outer = current_position(self._parent)
-            if outer is not None:
-                outer.passed_on = id(exception)
+            if self.outer is not None:
+                self.outer.passed_on = id(exception)
             if self._failure is None and self._position.passed_on != id(exception):
                 self._failure = (self._failure_type, failure_code(exception))
                 status = http_status(exception)
@@ -115,8 +119,10 @@ class SpanBlock(ABC):
 
     def _tell_outer(self, exception: BaseException | None) -> None:
         """Count this block's failures, and those inside it, with what encloses it; being cancelled is none."""
-        if self._failure is not None and not (exception is not None and is_cancellation(exception)):
-            self._position.add_failures(1)
-        outer = current_position(self._parent)
-        if outer is not None and outer.scope is self._position.scope:
-            outer.add_failures(self._position.failures)
+        position, outer = self._position, self.outer
+        cancelled = exception is not None and is_cancellation(exception)
+        passed_on = exception is not None and position.failures == 0
+        if not cancelled and (self._failure is not None or passed_on):
+            position.add_failures(1)
+        if outer is not None and outer.scope is position.scope:
+            outer.add_failures(position.failures)

@@ -24,6 +24,7 @@ from agenttracer.instrumentation.span_block import SpanBlock
 from agenttracer.schemas import semconv
 from agenttracer.schemas.semconv import StepType
 
+_TYPES: Final = tuple(kind.value for kind in StepType)
 _MODEL_STEPS: Final = (StepType.MODEL, StepType.RESPOND)
 _CLIENT_STEPS: Final = (*_MODEL_STEPS, StepType.RETRIEVE)
 
@@ -52,7 +53,7 @@ class StepParent(SpanBlock):
         ...     with attempt as step:
         ...         call_api()
         """
-        return attempts(lambda number: self.step(type, name, attempt=number), self._position, count)
+        return attempts(lambda number: self.step(type, name, attempt=number), count)
 
     @abstractmethod
     def _child_context(self) -> Context:
@@ -150,10 +151,7 @@ class Step(StepParent):
 
 def read_step_type(word: object) -> StepType:
     """The step type that a word names; ``other`` and one warning for any other word."""
-    try:
-        return StepType(str(word))
-    except ValueError:
-        warn_once(
-            "step type", "agenttracer: an unknown step type became other; known are %s", ", ".join(StepType)
-        )
-        return StepType.OTHER
+    if isinstance(word, str) and word in _TYPES:
+        return StepType(word)
+    warn_once("step type", "agenttracer: an unknown step type became other; known are %s", ", ".join(_TYPES))
+    return StepType.OTHER

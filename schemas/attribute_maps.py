@@ -13,6 +13,8 @@ reads back the same (from 1e15 with an exponent, where Go begins at 1e21).
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,24 +23,31 @@ import pyarrow.compute as pc
 
 from agenttracer.schemas.batch import Kind, Place
 from agenttracer.schemas.clickhouse_tables import MAP
-
-
-Offsets = npt.NDArray[np.int32]
+from agenttracer.schemas.dictionaries import compact
 
 
 class AttributeMaps:
-    """The attributes of one batch, by place. They must be sorted by (place, owner)."""
+    """The attributes of one batch, by place."""
 
     def __init__(self, attributes: pa.RecordBatch) -> None:
+        places = attributes.column("place").to_numpy()
+        if not _is_sorted(places):
+            attributes = attributes.take(pa.array(np.argsort(places, kind="stable")))
         self._attributes = attributes
-        self._places = np.searchsorted(attributes.column("place").to_numpy(), np.arange(len(Place) + 1))
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(Place)))])
 
     def maps(self, place: Place, owners: int) -> pa.MapArray:
         """One map for each of the ``owners``, keys in order, so that equal maps are equal texts."""
         attributes = self._at(place)
-        offsets = offsets_of(attributes.column("owner"), owners)
-        attributes = _keys_in_order(attributes)
-        return pa.MapArray.from_arrays(offsets, attributes.column("key"), _texts(attributes), type=MAP)
+        keys, texts = compact(attributes.column("key")), _texts(attributes)
+        rank = np.empty(len(keys.dictionary), np.int64)
+        rank[pc.sort_indices(keys.dictionary).to_numpy()] = np.arange(len(rank))
+        order = attributes.column("owner").to_numpy().astype(np.int64) * len(rank)
+        order += rank[keys.indices.to_numpy()]
+        if not _is_sorted(order):
+            at = pa.array(np.argsort(order, kind="stable"))
+            keys, texts = keys.take(at), texts.take(at)
+        return pa.MapArray.from_arrays(offsets_of(attributes.column("owner"), owners), keys, texts, type=MAP)
 
     def bodies(self, rows: int, without: npt.NDArray[np.bool_]) -> pa.Array:
         """One text a row: its body, or nothing where there is none or ``without`` says so."""
@@ -50,23 +59,18 @@ class AttributeMaps:
         return _texts(attributes).take(pa.array(at, mask=at < 0)).fill_null("")
 
     def _at(self, place: Place) -> pa.RecordBatch:
-        start, end = self._places[place : place + 2]
+        start, end = self._starts[place : place + 2]
         return self._attributes.slice(start, end - start)
 
 
+def _is_sorted(numbers: npt.NDArray[Any]) -> bool:
+    return bool(np.all(numbers[1:] >= numbers[:-1]))
+
+
 def offsets_of(owners: pa.Array, count: int) -> pa.Array:
-    """Where each of ``count`` owners begins in a sorted column of owners, and the end."""
-    return pa.array(np.searchsorted(owners.to_numpy(), np.arange(count + 1)).astype(np.int32))
-
-
-def _keys_in_order(attributes: pa.RecordBatch) -> pa.RecordBatch:
-    keys = attributes.column("key")
-    rank = np.empty(len(keys.dictionary), np.int64)
-    rank[pc.sort_indices(keys.dictionary).to_numpy()] = np.arange(len(rank))
-    order = attributes.column("owner").to_numpy().astype(np.int64) * len(rank) + rank[keys.indices.to_numpy()]
-    if bool(np.all(order[1:] >= order[:-1])):
-        return attributes
-    return attributes.take(pa.array(np.argsort(order, kind="stable")))
+    """Where each of ``count`` owners begins among rows sorted by owner, and the end."""
+    ends = np.cumsum(np.bincount(owners.to_numpy(), minlength=count))
+    return pa.array(np.concatenate([[0], ends]).astype(np.int32))
 
 
 def _texts(attributes: pa.RecordBatch) -> pa.StringArray:
@@ -98,7 +102,7 @@ def _base64_texts(values: pa.Array) -> pa.StringArray:
     padded[within + np.repeat(ends - (lengths + 2) // 3 * 3, lengths)] = source[
         within + np.repeat(first, lengths)
     ]
-    text = np.frombuffer(binascii.b2a_base64(padded, newline=False), np.uint8).copy()
+    text = np.frombuffer(binascii.b2a_base64(padded.tobytes(), newline=False), np.uint8).copy()
     text_ends = ends // 3 * 4
     text[text_ends[lengths % 3 > 0] - 1] = ord("=")
     text[text_ends[lengths % 3 == 1] - 2] = ord("=")
@@ -106,7 +110,7 @@ def _base64_texts(values: pa.Array) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(text))
 
 
-_RENDER = {
+_RENDER: dict[int, tuple[str, Callable[[pa.Array], pa.Array]]] = {
     Kind.BOOL: ("int", _bool_texts),
     Kind.INT: ("int", _number_texts),
     Kind.DOUBLE: ("double", _number_texts),

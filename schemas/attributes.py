@@ -1,7 +1,7 @@
 """The allow-list: every string attribute that may be stored, by what it means. Nothing else is.
 
     LABEL   an enum-like value, a version, an opaque id: kept when it passes as one (charset, length)
-    LABELS  a list of labels, as an array or as JSON text
+    LABELS  a list of labels, or a flat map of labels and numbers, as a value or as JSON text
     NAME    of a tool, agent, model, step, service, host: kept when it passes as a name
     TOOL    the name of a tool, which models can invent: kept when it is in one style of writing
     HASHED  who or which session: kept as a keyed hash, so that it can be counted and joined, not read
@@ -69,7 +69,7 @@ _NAMES = """
     traceloop.workflow.name traceloop.entity.path langsmith.trace.name lc_agent_name langgraph_node
     crewai.agent.role crewai.crew.name crewai.flow.name crewai.method.name crewai.task.agent
     haystack.component.name langfuse.observation.model.name litellm.provider.model
-    agent.run.id agent.id agent.step.name agent.artifact.name agent.health.check.name agent.metric.name
+    agent.run.id agent.run.name agent.id agent.step.name agent.artifact.name agent.health.check.name agent.metric.name
     agent.prompt.name
 """
 
@@ -85,7 +85,7 @@ _HASHED = """
 """
 
 _LISTS = """
-    gen_ai.response.finish_reasons agent.capabilities agent.data_sources
+    gen_ai.response.finish_reasons agent.capabilities agent.data_sources agent.artifact.meta
 """
 
 ALLOWED: dict[str, str] = {

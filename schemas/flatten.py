@@ -26,6 +26,7 @@ from agenttracer.schemas.clickhouse_tables import (
     NEVER,
     TRACES_TABLE,
 )
+from agenttracer.schemas.dictionaries import compact
 
 ARTIFACT_EVENT = "agent.artifact"
 
@@ -116,7 +117,7 @@ def _spread(table: pa.RecordBatch, owner: pa.Array) -> Columns:
 
 
 def _spread_strings(column: pa.Array, owner: pa.Array) -> pa.DictionaryArray:
-    encoded = column.fill_null("").dictionary_encode()
+    encoded = column.dictionary_encode()
     return pa.DictionaryArray.from_arrays(encoded.indices.take(owner), encoded.dictionary)
 
 
@@ -127,7 +128,10 @@ def _lists(prefix: str, table: pa.RecordBatch, owners: int, maps: pa.Array) -> C
     if prefix == "Exemplars":
         columns["TimeUnix"] = _seconds(columns["TimeUnix"])
     offsets = offsets_of(columns.pop("Owner"), owners)
-    return {f"{prefix}.{name}": pa.ListArray.from_arrays(offsets, column) for name, column in columns.items()}
+    return {
+        f"{prefix}.{name}": pa.ListArray.from_arrays(offsets, _fill(column) if column.null_count else column)
+        for name, column in columns.items()
+    }
 
 
 def _table(columns: Mapping[str, pa.Array], name: str, where: pa.Array | None = None) -> pa.Table:
@@ -140,7 +144,9 @@ def _table(columns: Mapping[str, pa.Array], name: str, where: pa.Array | None = 
 def _column(column: pa.Array | None, field: pa.Field, rows: int) -> pa.Array:
     if column is None or column.null_count == rows:
         return pa.nulls(rows, field.type) if field.nullable else _constant(field.type, rows)
-    if column.null_count and not field.nullable:
+    if isinstance(column, pa.DictionaryArray):
+        column = compact(column)
+    elif column.null_count and not field.nullable:
         column = _fill(column)
     return column if column.type == field.type else column.cast(field.type)
 
@@ -158,8 +164,6 @@ def _constant(of: pa.DataType, rows: int) -> pa.Array:
 
 def _fill(column: pa.Array) -> pa.Array:
     """The column with the default in place of nulls."""
-    if pa.types.is_dictionary(column.type):
-        return _fill(column.dictionary_decode()).dictionary_encode()
     if pa.types.is_list(column.type):
         return pa.ListArray.from_arrays(_list_offsets(column), column.flatten())
     return column.fill_null("" if pa.types.is_string(column.type) else pa.scalar(0).cast(column.type))

@@ -32,7 +32,7 @@ def make_batch(
     resources: Sequence[Row] = ({},),
     scopes: Sequence[Row] = ({},),
     attributes: Sequence[Attribute] = (),
-    token: str = "token",
+    token: str = "1",  # noqa: S107 - names the rows
     drop: Sequence[str] = (),
     **others: Sequence[Row],
 ) -> Batch:

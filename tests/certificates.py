@@ -34,7 +34,12 @@ class Authority:
         return self._make(_name(host), key.public_key(), host=host), private
 
     def _make(
-        self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, *, is_authority: bool = False, host: str = ""
+        self,
+        subject: x509.Name,
+        public_key: ec.EllipticCurvePublicKey,
+        *,
+        is_authority: bool = False,
+        host: str = "",
     ) -> bytes:
         now = datetime.now(UTC)
         builder = (

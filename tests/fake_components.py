@@ -97,10 +97,10 @@ BUILT_IN = {
         "normalize": "tests.fake_components:Pass",
         "redaction": "tests.fake_components:Pass",
     },
-    "exporters": {"clickhouse": "tests.fake_components:Store", "artifacts": "fake_components:LogStore"},
+    "exporters": {"clickhouse": "tests.fake_components:Store", "artifacts": "tests.fake_components:LogStore"},
     "extensions": {
         "health_check": "tests.fake_components:Health",
-        "bearer_token_auth": "fake_components:Tokens",
+        "bearer_token_auth": "tests.fake_components:Tokens",
     },
 }
 

@@ -31,7 +31,8 @@ def read_service(tree: Any, problems: Problems) -> tuple[ServiceOptions, Any]:
         service, settled = read_options(ServiceOptions, tree, ("service",))
     except Faults as faults:
         for fault in faults.faults:
-            problems.add(("service", *fault.path), fault.message, fault.fix)
+            at = ("service", *(fault.path if fault.at is None else fault.at))
+            problems.add(("service", *fault.path), fault.message, fault.fix, at=at)
         problems.raise_any()
         raise
     for path, why in _ineffective(service.telemetry, ("service", "telemetry")):

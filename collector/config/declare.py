@@ -72,7 +72,7 @@ def _load(section: str, component_id: str, problems: Problems) -> type[Component
     path, type_name = (section, component_id), component_id.partition("/")[0]
     try:
         return components.load(section, type_name)
-    except KeyError:
+    except components.UnknownType:
         valid = components.types(section)
         message = f'unknown type: "{type_name}" for id: "{component_id}" (valid values: [{" ".join(valid)}])'
         problems.add(path, message, nearest(type_name, valid) or "use one of them, or install its plug-in")
@@ -90,7 +90,8 @@ def _configure(
     except Faults as faults:
         for fault in faults.faults:
             prefix = f'error reading configuration for "{component_id}": ' if fault.decoding else ""
-            problems.add((*path, *fault.path), prefix + fault.message, fault.fix)
+            at = (*path, *(fault.path if fault.at is None else fault.at))
+            problems.add((*path, *fault.path), prefix + fault.message, fault.fix, at=at)
         return
     declared.components[component_id] = Configured(component_id, cls, options)
     declared.trees[component_id] = settled

@@ -5,7 +5,7 @@ No fault ever quotes the value that was given: it may be a secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -57,17 +57,23 @@ _MESSAGES: Mapping[str, str] = {
 """pydantic's kinds of error in our words. Any other kind says only that the value isn't valid: the
 messages of the library may quote what was given."""
 
+_MAP_KINDS = frozenset({"model_type", "model_attributes_type"})
+_LIST_KINDS = frozenset({"list_type", "tuple_type", "set_type", "frozen_set_type"})
 _OWN_CHECKS = ("value_error", "assertion_error")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong at a path below the options; ``decoding`` is false for a component's own checks."""
+    """What is wrong at a path below the options.
+
+    ``decoding`` is false for a component's own checks; ``at`` is where to look, if not at the path.
+    """
 
     path: Path
     message: str
     fix: str = ""
     decoding: bool = True
+    at: Path | None = None
 
 
 class Faults(Exception):
@@ -93,7 +99,10 @@ def read_options(model: type[M], tree: Any, name: Path = ()) -> tuple[M, Any]:
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
         located = [(_real_path(settled, detail), detail) for detail in details]
-        changed = [attempt.try_again(settled, path, detail["type"]) for path, detail in located]
+        kinds: dict[Path, set[str]] = {}
+        for path, detail in located:
+            kinds.setdefault(path, set()).add(detail["type"])
+        changed = [attempt.try_again(settled, path, several) for path, several in kinds.items()]
         if not any(changed):
             raise Faults(*_explain(model, located, name))
 
@@ -119,27 +128,24 @@ class _Attempt:
             return [self.settle(item, (*path, str(index))) for index, item in enumerate(value)]
         return value
 
-    def try_again(self, tree: Any, path: Path, kind: str) -> bool:
+    def try_again(self, tree: Any, path: Path, kinds: Set[str]) -> bool:
         """Put the next reading of the value at ``path`` into the tree; False if there is none."""
-        if not path:
+        if not path or kinds & {"missing", "extra_forbidden"}:
             return False
         parent = _at(tree, path[:-1])
         key: Any = int(path[-1]) if isinstance(parent, list) else path[-1]
+        value = parent[key]
         if path in self.untried:
             parent[key] = self.untried.pop(path)
-            return True
-        if parent[key] is None and kind in ("model_type", "model_attributes_type"):
+        elif value is None and kinds & _MAP_KINDS:
             parent[key] = {}
-            return True
-        if parent[key] is None and isinstance(parent, dict):
+        elif value is None and isinstance(parent, dict):
             del parent[key]
-            return True
-        if kind in ("list_type", "tuple_type", "set_type", "frozen_set_type") and isinstance(
-            parent[key], str
-        ):
-            parent[key] = [item.strip() for item in parent[key].split(",")] if parent[key] else []
-            return True
-        return False
+        elif isinstance(value, str) and kinds & _LIST_KINDS:
+            parent[key] = [item.strip() for item in value.split(",")] if value else []
+        else:
+            return False
+        return True
 
 
 def _at(tree: Any, path: Path) -> Any:
@@ -184,9 +190,8 @@ def _unknown_keys(model: type[BaseModel], path: Path, extra: list[str], name: Pa
     message = f"'{'.'.join((*name, *path))}' has invalid keys: {', '.join(extra)}"
     guesses = [guess for key in extra if (guess := nearest(key, valid))]
     listing = f"(valid keys: {', '.join(valid)})" if valid else "(it takes no options)"
-    return Fault(
-        path, message, " ".join((*(guesses or ["remove them" if extra[1:] else "remove it"]), listing))
-    )
+    guessed = guesses or ["remove them" if extra[1:] else "remove it"]
+    return Fault(path, message, " ".join((*guessed, listing)), at=(*path, extra[0]))
 
 
 def _hint(model: type[BaseModel], path: Path) -> str:

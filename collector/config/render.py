@@ -98,8 +98,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def to_yaml(tree: Any) -> str:
-    """YAML in the order of the tree, indented as the Collector does."""
-    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, indent=4, width=10_000)
+    """YAML in the order of the tree, lists indented below their keys."""
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 def to_json(tree: Any) -> str:

@@ -6,9 +6,9 @@
 
 Nothing here loops over rows: the wire format is read by ``ptars``, the rest is Arrow and numpy. It takes
 what the reference implementation of protobuf takes, and is more lenient in these cases only: tags and
-lengths written longer than needed, field numbers above the limit, a group ended by another's tag,
-and damage in what is not read (entity references, metric metadata, a refused span's own contents)
-or not yet read (the elements of arrays and kvlists, which ``nested`` shows as null).
+lengths written longer than allowed, field numbers above the limit, groups ended by another's tag or
+nested deeper than a hundred levels, and damage in what is not read (entity references, metric metadata,
+what a refused span carries) or not yet read (elements of arrays and kvlists: ``nested`` shows null).
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ import pyarrow as pa
 from agenttracer.collector.decode import wire
 from agenttracer.collector.decode.attributes import flat_attributes
 from agenttracer.collector.decode.envelope import Envelope, open_envelopes, resources_table, scopes_table
-from agenttracer.collector.decode.large_stack import on_large_stack
+from agenttracer.collector.decode.large_stack import LARGE_STACK_BYTES, decode_thread, on_large_stack
 from agenttracer.collector.decode.logs import read_logs
 from agenttracer.collector.decode.metrics import read_points
 from agenttracer.collector.decode.rows import Rows
 from agenttracer.collector.decode.traces import read_spans
 from agenttracer.schemas.batch import Batch, Signal
+
+__all__ = ["LARGE_STACK_BYTES", "Decoded", "Outcome", "decode", "decode_thread"]
 
 _READERS: dict[Signal, Callable[[Envelope, int], Rows]] = {
     Signal.TRACES: read_spans,

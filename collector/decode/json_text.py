@@ -56,7 +56,7 @@ def base64(values: pa.BinaryArray) -> pa.StringArray:
     padded = np.zeros(3 * groups.sum(), np.uint8)
     within = np.arange(len(data)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     padded[np.repeat(starts, sizes) + within] = data
-    encoded = np.frombuffer(binascii.b2a_base64(padded, newline=False), np.uint8).copy()
+    encoded = np.frombuffer(binascii.b2a_base64(padded.tobytes(), newline=False), np.uint8).copy()
     ends = 4 * np.cumsum(groups)
     for missing in (1, 2):
         encoded[ends[3 * groups - sizes >= missing] - missing] = ord("=")

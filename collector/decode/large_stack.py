@@ -1,10 +1,11 @@
-"""Threads whose stack is large enough for whatever a request of any depth does to the decoder.
+"""Threads whose stack is large enough for whatever a request makes the decoder do.
 
     decode_thread(target, name).start()      @on_large_stack
 
-The decoder skips nested unknown groups by recursion without a limit, about 80 bytes of stack for each
-byte of such a request: 160 KB of them would end a process with an ordinary 8 MiB stack. A large stack
-is only address space until it is used, and requests above ``LIMIT_BYTES`` are checked first.
+The decoder skips nested unknown groups by recursion without a limit, 80 bytes of stack a level: 160 KB
+of group tags would end a process with an ordinary 8 MiB stack. A large stack is only address space
+until it is used, and stays resident afterwards, so it is no larger than needed: requests that could
+have more levels than ``LIMIT_LEVELS`` are first read by what limits them.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from concurrent.futures import Future
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-LARGE_STACK_BYTES = 512 * 1024 * 1024
-LIMIT_BYTES = LARGE_STACK_BYTES // 100
-"""A request up to this size can't exhaust a large stack."""
+LARGE_STACK_BYTES = 64 * 1024 * 1024
+LIMIT_LEVELS = LARGE_STACK_BYTES // 100
+"""As many levels of groups can't exhaust a large stack."""
 
 _starting = threading.Lock()
 

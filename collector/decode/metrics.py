@@ -108,7 +108,7 @@ def read_points(envelope: Envelope, received_unix_ns: int) -> Rows:
         }
         points.append([columns.get(one.name, pa.nulls(len(fields), one.type)) for one in DECODED_POINTS])
         attributes.append(fields.column("attributes"))
-        exemplars.append(fields.column("exemplars") if name != "summary" else _no_lists(len(fields)))
+        exemplars.append(fields.column("exemplars") if name != "summary" else _no_exemplars(fields))
     tables = {
         "rows": empty(DECODED_POINTS),
         "metrics": _metrics(metrics, types),
@@ -169,8 +169,11 @@ def _exemplars(per_point: pa.ListArray) -> tuple[pa.RecordBatch, list[tuple[Plac
     return table, [(Place.EXEMPLAR, exemplars.column("filtered_attributes"))]
 
 
-def _no_lists(count: int) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.binary()))
+def _no_exemplars(points: pa.RecordBatch) -> pa.ListArray:
+    offsets = pa.array(np.zeros(len(points) + 1, np.int32))
+    return pa.ListArray.from_arrays(
+        offsets, pa.array([], pa.binary()), type=points.schema.field("attributes").type
+    )
 
 
 def _list(lists: pa.ListArray, field: str = "") -> pa.ListArray:

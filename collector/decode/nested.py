@@ -76,7 +76,9 @@ def _read(
         return parsed, read_values(value(parsed))
     except (wire.Malformed, wire.Ambiguous):
         # Rare enough to look at each: no sender makes these.
-        parsed = wire.parse(message, pa.array([_canonical(message, one) for one in messages.to_pylist()], pa.binary()))
+        parsed = wire.parse(
+            message, pa.array([_canonical(message, one) for one in messages.to_pylist()], pa.binary())
+        )
         return parsed, read_values(value(parsed))
 
 

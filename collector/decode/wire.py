@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1 import common_pb2
 from ptars import HandlerPool
 
-from agenttracer.collector.decode.large_stack import LIMIT_BYTES
+from agenttracer.collector.decode.large_stack import LIMIT_LEVELS
 from agenttracer.schemas.batch import Signal
 
 _OTLP = "opentelemetry.proto."
@@ -153,15 +153,21 @@ def as_array(bodies: Sequence[bytes]) -> pa.BinaryArray:
 
 
 def risky(values: pa.BinaryArray) -> list[int]:
-    """Which requests could recurse too deep, or make a length wrap around: they are to pass ``check``.
-
-    A length wraps only above 2**64 - 11, which is written with eight bytes of 0xff in a row, and those
-    always hold an aligned word of four. (Small negative integers look the same and pay for it.)
-    """
+    """Which requests could recurse too deep, or make a length wrap around: they are to pass ``check``."""
     _, offsets_buffer, data_buffer = values.buffers()
-    words = np.frombuffer(data_buffer, np.uint32, len(data_buffer) // 4) == 0xFFFFFFFF
-    if len(data_buffer) <= LIMIT_BYTES and not words.any():
+    data = np.frombuffer(data_buffer, np.uint8)
+    # A length wraps above 2**64 - 11, written with eight bytes of 0xff in a row, which always hold an
+    # aligned word of four. (Small negative integers look the same and pay for it.)
+    words = np.flatnonzero(np.frombuffer(data_buffer, np.uint32, len(data) // 4) == 0xFFFFFFFF)
+    if len(data) <= LIMIT_LEVELS and not len(words):
         return []
     offsets = np.frombuffer(offsets_buffer, np.int32)
-    wrapping = np.searchsorted(offsets, 4 * np.flatnonzero(words), side="right") - 1
-    return np.union1d(wrapping, np.flatnonzero(np.diff(offsets) > LIMIT_BYTES)).tolist()
+    wrapping = np.searchsorted(offsets, 4 * words, side="right") - 1
+    # A level begins with a tag of wire type 3: as text goes, an eighth of all bytes looks like one.
+    large = np.flatnonzero(np.diff(offsets) > LIMIT_LEVELS).tolist()
+    deep = [at for at in large if _count_group_tags(data[offsets[at] : offsets[at + 1]]) > LIMIT_LEVELS]
+    return sorted({*deep, *wrapping.tolist()})
+
+
+def _count_group_tags(data: np.ndarray) -> int:
+    return int(np.count_nonzero((data & 7) == 3))

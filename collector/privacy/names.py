@@ -29,14 +29,12 @@ def span_names(clean: Batch) -> pa.StringArray:
         _filled(_column(rows, "AgentName")),
         _filled(_column(rows, "StepName")),
     )
-    names = pc.binary_join_element_wise(operation, subject, " ", null_handling="skip")
-    names = pc.if_else(operation.is_valid(), names, None)
+    names = pc.if_else(operation.is_valid(), _words(operation, subject), None)
     attributes = view(clean)
     found = find(attributes, Place.ROW, clean.num_rows, _HTTP)
     if "method" in found:
         parts = [strings(attributes, found[slot]) for slot in ("method", "route") if slot in found]
-        http = pc.binary_join_element_wise(*parts, " ", null_handling="skip")
-        names = pc.coalesce(names, _filled(http))
+        names = pc.coalesce(names, _filled(_words(*parts)))
     kinds = pc.utf8_lower(rows.column("SpanKind").cast(pa.string()))
     return pc.coalesce(names, kinds, "span")
 
@@ -46,6 +44,12 @@ def _column(rows: pa.RecordBatch, name: str) -> pa.StringArray:
     if index < 0:
         return pa.nulls(rows.num_rows, pa.string())
     return rows.column(index).cast(pa.string())
+
+
+def _words(*parts: pa.StringArray) -> pa.StringArray:
+    # Not null_handling="skip": with it, rows in which every part is null vanish from the answer.
+    joined = pc.binary_join_element_wise(*parts, " ", null_handling="replace", null_replacement="")
+    return pc.utf8_trim_whitespace(joined)
 
 
 def _filled(column: pa.StringArray) -> pa.StringArray:

@@ -9,7 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _LABEL = r"^[A-Za-z0-9_.:/+{}%*^-]{0,128}$"
-_LABELS = r'^\[("[A-Za-z0-9_.:/+-]{0,64}"(, ?"[A-Za-z0-9_.:/+-]{0,64}"){0,31})?\]$'
+_QUOTED = r'"[A-Za-z0-9_.:/+-]*"'
+_SCALAR = rf"({_QUOTED}|-?[0-9.eE+-]+|true|false|null)"
+_LABELS = (
+    rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$"
+)
 # At most four words: a sentence is not a name.
 _NAME = r"^[\pL\pN_.:/@+()#-]{1,128}( [\pL\pN_.:/@+()#-]{1,64}){0,3}$"
 # A tool's name in one style of writing: snake, kebab, camel or SCREAMING, with a namespace in front.
@@ -19,6 +23,7 @@ _TOOL = (
     r"([a-z][a-z0-9]*(_+[a-z0-9]+)*|[a-z][a-z0-9]*(-[a-z0-9]+)*|[A-Za-z][A-Za-z0-9]*|[A-Z][A-Z0-9]*(_[A-Z0-9]+)*)$"
 )
 _LONGEST_TOOL_NAME = 96
+_LONGEST_LIST = 1024
 
 DETECTORS = {
     "email": r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}",
@@ -51,8 +56,8 @@ def are_labels(values: pa.StringArray) -> pa.BooleanArray:
 
 
 def are_label_lists(values: pa.StringArray) -> pa.BooleanArray:
-    """Which pass as JSON lists of labels."""
-    return _clean(values, _LABELS)
+    """Which pass as JSON lists, or flat maps, of labels and numbers."""
+    return pc.and_(_clean(values, _LABELS), pc.less_equal(pc.utf8_length(values), _LONGEST_LIST))
 
 
 def are_names(values: pa.StringArray) -> pa.BooleanArray:

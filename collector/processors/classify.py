@@ -168,7 +168,7 @@ def _codes(
     texts += [strings(attributes, found[slot]).take(rows) for slot in ("error", "code") if slot in found]
     if "status" in found:
         texts.append(integers(attributes, found["status"]).cast(pa.string()).take(rows))
-    evidence = pc.utf8_lower(pc.binary_join_element_wise(*texts, "\n", null_handling="skip"))
+    evidence = pc.utf8_lower(pc.binary_join_element_wise(*texts, "\n", null_handling="replace", null_replacement=""))
     chosen = np.full(len(evidence), -1, np.int64)
     for number, rule in enumerate(EVIDENCE_RULES):
         left = np.flatnonzero(chosen < 0)
@@ -225,15 +225,10 @@ def _run_statuses(batch: Batch, steps: pa.StringArray) -> pa.DictionaryArray:
     errors = pc.equal(batch.rows.column("StatusCode").cast(pa.string()), "Error")
     traces = batch.rows.column("TraceId")
     touched = pc.is_in(traces, value_set=pc.unique(traces.filter(failed)))
-    derived = pc.case_when(
-        pc.make_struct(pc.invert(roots), pc.or_(errors, failed), touched),
-        None,
-        "failure",
-        "partial",
-        "success",
-    )
+    derived = pc.if_else(pc.or_(errors, failed), "failure", pc.if_else(touched, "partial", "success"))
+    derived = pc.if_else(roots, derived, None)
     index = batch.rows.schema.get_field_index("RunStatus")
     if index >= 0:
-        own = batch.rows.column(index).cast(pa.string())
-        derived = pc.coalesce(pc.if_else(roots, own, None), derived)
+        # A run inside a traced request has a parent; the span that names the status is its root all the same.
+        derived = pc.coalesce(batch.rows.column(index).cast(pa.string()), derived)
     return derived.dictionary_encode()

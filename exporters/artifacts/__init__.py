@@ -63,10 +63,10 @@ class Artifacts(Exporter[ArtifactsOptions]):
         self._threads = ThreadPoolExecutor(_PARALLEL, thread_name_prefix=self.context.id)
 
     async def stop(self) -> None:
-        """Waits for the objects that are being stored."""
+        """Waits for the objects that are being stored; the others stay in the journal."""
         threads, self._threads = self._threads, None
         if threads is not None:
-            await asyncio.to_thread(threads.shutdown)
+            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
 
     async def export(self, batch: Batch) -> None:
         """Stores every artifact of the batch, in parallel; raises when at least one of them isn't stored."""

@@ -100,7 +100,7 @@ def _group(labels: dict[str, pa.Array], keys: dict[str, pa.Array], measures: dic
     codes = {name: column.indices for name, column in coded.items()}
     grouped = (
         pa.table({**codes, **keys, **measures})
-        .group_by([*codes, *keys])
+        .group_by([*codes, *keys], use_threads=False)
         .aggregate([([], "count_all"), *((name, "sum") for name in measures)])
     )
     columns = {name: column.dictionary.take(grouped[name]).fill_null("") for name, column in coded.items()}
@@ -120,7 +120,7 @@ def _increments(facts: pa.Table, families: Sequence[Family], tenant_label: bool)
     return [
         increment
         for family in families
-        if (chosen := facts.filter(family.where)).num_rows
+        if (chosen := facts.filter(family.where(facts))).num_rows
         for increment in _of_family(family, chosen, [*tenant, *family.labels.values()])
     ]
 
@@ -133,7 +133,7 @@ def _of_family(family: Family, facts: pa.Table, columns: list[str]) -> Iterable[
 
 def _counter(family: Family, facts: pa.Table, columns: list[str]) -> Iterable[Increment]:
     names = list(family.measures.values())
-    grouped = facts.group_by(columns).aggregate([(name, "sum") for name in names])
+    grouped = facts.group_by(columns, use_threads=False).aggregate([(name, "sum") for name in names])
     labels = _label_values(grouped, columns)
     for value, name in family.measures.items():
         extra = (value,) if family.measure_label else ()
@@ -143,7 +143,9 @@ def _counter(family: Family, facts: pa.Table, columns: list[str]) -> Iterable[In
 
 
 def _histogram(family: Family, facts: pa.Table, columns: list[str]) -> Iterable[Increment]:
-    grouped = facts.group_by([*columns, "bucket"]).aggregate([("rows", "sum"), ("seconds", "sum")])
+    grouped = facts.group_by([*columns, "bucket"], use_threads=False).aggregate(
+        [("rows", "sum"), ("seconds", "sum")]
+    )
     counts: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * (len(BOUNDS_SECONDS) + 1))
     seconds: dict[tuple[str, ...], float] = defaultdict(float)
     numbers = (grouped[name].to_pylist() for name in ("bucket", "rows_sum", "seconds_sum"))

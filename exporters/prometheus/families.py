@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 BOUNDS_SECONDS = (
@@ -13,6 +14,10 @@ BOUNDS_SECONDS = (
     *(30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0),
 )
 """From a local tool call to a run of an hour."""
+
+
+Condition = Callable[[pa.Table], pa.ChunkedArray]
+"""Which facts a metric is about, as booleans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Family:
     name: str
     help: str
     labels: Mapping[str, str]
-    where: pc.Expression
+    where: Condition
     type: Literal["counter", "histogram"] = "counter"
     measures: Mapping[str, str] = field(default_factory=lambda: {"": "rows"})
     measure_label: str = ""
@@ -40,57 +45,79 @@ class Family:
 _AGENT = {"agent": "AgentName"}
 _CALLED_MODEL = {**_AGENT, "provider": "Provider", "model": "Model"}
 
-_IS_RUN = pc.field("RunStatus") != ""
-_IS_STEP = pc.field("StepType") != ""
-_FAILED = (pc.field("FailureType") != "") | (pc.field("FailureCode") != "")
-_IS_TOOL_CALL = pc.field("StepType") == "tool"
-# Agents repeat the tokens of the steps in them: counting those too would count all tokens twice.
-_USES_MODEL = (pc.field("StepType") == "model") | (pc.field("StepType") == "respond")
-_IS_MODEL_CALL = (pc.field("StepType") == "model") | (
-    (pc.field("StepType") == "respond") & (pc.field("Model") != "")
-)
+
+def _is_run(facts: pa.Table) -> pa.ChunkedArray:
+    return pc.not_equal(facts["RunStatus"], "")
+
+
+def _is_step(facts: pa.Table) -> pa.ChunkedArray:
+    return pc.not_equal(facts["StepType"], "")
+
+
+def _failed(facts: pa.Table) -> pa.ChunkedArray:
+    return pc.or_(pc.not_equal(facts["FailureType"], ""), pc.not_equal(facts["FailureCode"], ""))
+
+
+def _is_tool_call(facts: pa.Table) -> pa.ChunkedArray:
+    return pc.equal(facts["StepType"], "tool")
+
+
+def _uses_model(facts: pa.Table) -> pa.ChunkedArray:
+    # Agents repeat the tokens of the steps in them: counting those too would count all tokens twice.
+    return pc.is_in(facts["StepType"], pa.array(["model", "respond"]))
+
+
+def _is_model_call(facts: pa.Table) -> pa.ChunkedArray:
+    # A step that responds may do so without a model.
+    is_model = pc.equal(facts["StepType"], "model")
+    return pc.or_(is_model, pc.and_(_uses_model(facts), pc.not_equal(facts["Model"], "")))
+
+
+def _is_run_event(facts: pa.Table) -> pa.ChunkedArray:
+    return pc.not_equal(facts["Event"], "")
+
 
 SPAN_FAMILIES = (
     Family(
         "agent_runs_total",
         "Runs that ended, by status.",
         {**_AGENT, "agent_version": "AgentVersion", "status": "RunStatus"},
-        _IS_RUN,
+        _is_run,
     ),
-    Family("agent_run_duration_seconds", "Duration of runs.", _AGENT, _IS_RUN, "histogram"),
+    Family("agent_run_duration_seconds", "Duration of runs.", _AGENT, _is_run, "histogram"),
     Family(
         "agent_steps_total",
         "Steps by type: plan, retrieve, model, tool, respond, memory, agent, other.",
         {**_AGENT, "step_type": "StepType", "status": "Status"},
-        _IS_STEP,
+        _is_step,
     ),
     Family(
         "agent_step_duration_seconds",
         "Duration of steps.",
         {**_AGENT, "step_type": "StepType"},
-        _IS_STEP,
+        _is_step,
         "histogram",
     ),
     Family(
         "agent_failures_total",
         "Failures, each at the deepest step that failed.",
         {**_AGENT, "type": "FailureType", "code": "FailureCode"},
-        _FAILED,
+        _failed,
     ),
     Family(
         "agent_tool_calls_total",
         "Calls of tools.",
         {**_AGENT, "tool": "ToolName", "status": "Status"},
-        _IS_TOOL_CALL,
+        _is_tool_call,
     ),
     Family(
-        "agent_model_calls_total", "Calls of models.", {**_CALLED_MODEL, "status": "Status"}, _IS_MODEL_CALL
+        "agent_model_calls_total", "Calls of models.", {**_CALLED_MODEL, "status": "Status"}, _is_model_call
     ),
     Family(
         "agent_tokens_total",
         "Tokens of model calls; cache_read and cache_write are part of input, reasoning of output.",
         _CALLED_MODEL,
-        _USES_MODEL,
+        _uses_model,
         measures={
             "input": "InputTokens",
             "output": "OutputTokens",
@@ -104,7 +131,7 @@ SPAN_FAMILIES = (
         "agent_cost_usd_total",
         "Cost of model calls in US dollars.",
         _CALLED_MODEL,
-        _USES_MODEL,
+        _uses_model,
         measures={"": "CostUsd"},
     ),
 )
@@ -114,6 +141,6 @@ LOG_FAMILIES = (
         "agent_run_events_total",
         "Runs that were queued, started or cancelled, as told before they end.",
         {**_AGENT, "event": "Event"},
-        pc.field("Event") != "",
+        _is_run_event,
     ),
 )

@@ -1,4 +1,12 @@
--- Spans: the columns, indexes and order of the Collector's ClickHouse exporter; what agents need stands behind them.
+-- Spans: the columns, indexes and order of the Collector's ClickHouse exporter; what agents need is behind them.
+--
+-- The settings, here and in the other tables:
+--   min_bytes_for_wide_part              a file a part, not a hundred, until a merge makes it large: a third of the CPU
+--   non_replicated_deduplication_window  how many inserts a retry may come after and still be known by its token, in
+--                                        tables and behind views alike; replicated tables keep it for so many seconds
+--   fsync_*                              an insert that was acknowledged is on the disk
+--   ttl_only_drop_parts                  stays off: a row goes when its own ExpiresAt has passed. A part whose rows
+--                                        all have is dropped at once, others are rewritten every merge_with_ttl_timeout
 CREATE TABLE IF NOT EXISTS otel_traces{on_cluster}
 (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
@@ -71,4 +79,10 @@ ENGINE = {engine}
 PARTITION BY toDate(Timestamp)
 ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
 TTL ExpiresAt
-SETTINGS index_granularity = 8192, {settings}
+SETTINGS
+    index_granularity = 8192,
+    min_bytes_for_wide_part = 104857600,
+    non_replicated_deduplication_window = 1000,
+    replicated_deduplication_window_seconds = 604800,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1

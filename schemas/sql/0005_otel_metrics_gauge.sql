@@ -42,4 +42,10 @@ ENGINE = {engine}
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ServiceName, MetricName, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
 TTL ExpiresAt
-SETTINGS index_granularity = 8192, {settings}
+SETTINGS
+    index_granularity = 8192,
+    min_bytes_for_wide_part = 104857600,
+    non_replicated_deduplication_window = 1000,
+    replicated_deduplication_window_seconds = 604800,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1

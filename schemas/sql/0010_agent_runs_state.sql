@@ -40,4 +40,10 @@ ENGINE = {aggregating_engine}
 PARTITION BY toDate(ExpiresAt)
 ORDER BY (TenantId, RunId)
 TTL ExpiresAt
-SETTINGS index_granularity = 1024, {settings}
+SETTINGS
+    index_granularity = 1024,
+    min_bytes_for_wide_part = 104857600,
+    non_replicated_deduplication_window = 1000,
+    replicated_deduplication_window_seconds = 604800,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1

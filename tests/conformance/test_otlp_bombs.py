@@ -11,7 +11,8 @@ from typing import Any
 
 import grpc
 import pytest
-from otlp_harness import GOOD, JSON, PROTOBUF, TRACES, call, request
+
+from tests.otlp_harness import GOOD, JSON, PROTOBUF, TRACES, call, request
 
 _MIB = 1024 * 1024
 _BOMB_MIB = 256
@@ -19,7 +20,7 @@ _GROWTH_MIB = 64  # of a limit of 8 MiB, a few threads and the allocator's slack
 
 _SERVER = """
 import resource, sys
-from otlp_harness import running_receiver
+from tests.otlp_harness import running_receiver
 
 def peak_mib():
     try:
@@ -56,7 +57,7 @@ class _Target:
 def target() -> Iterator[_Target]:
     """One process for all bombs, warmed up with good requests."""
     command = [sys.executable, "-c", _SERVER]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -91,7 +92,9 @@ def test_grpc_bomb(target: _Target, compression: grpc.Compression) -> None:
 
 @pytest.mark.parametrize("content", [PROTOBUF, JSON], ids=["protobuf", "json"])
 @pytest.mark.parametrize(
-    ("encoding", "window_bits"), [("gzip", 31), ("deflate", 15), ("deflate", -15)], ids=["gzip", "zlib", "bare"]
+    ("encoding", "window_bits"),
+    [("gzip", 31), ("deflate", 15), ("deflate", -15)],
+    ids=["gzip", "zlib", "bare"],
 )
 def test_http_bomb(target: _Target, encoding: str, window_bits: int, content: dict[str, Any]) -> None:
     """HTTP stops decompressing at the limit and answers 413."""

@@ -22,11 +22,11 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from otlp_harness import REQUEST_TYPES, FakePipeline, Running, parse_and_accept, running_receiver
 
 from agenttracer.collector.component import Accepted, Request
 from agenttracer.collector.errors import Unavailable
 from agenttracer.schemas.batch import Signal
+from tests.otlp_harness import REQUEST_TYPES, FakePipeline, Running, parse_and_accept, running_receiver
 
 _EXPORTERS: dict[tuple[str, Signal], type[Any]] = {
     ("grpc", Signal.TRACES): GrpcSpanExporter,

@@ -14,7 +14,10 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from otlp_harness import (
+
+from agenttracer.collector.component import Accepted, Request
+from agenttracer.collector.errors import Unavailable
+from tests.otlp_harness import (
     GOOD,
     JSON,
     PROTOBUF,
@@ -26,12 +29,13 @@ from otlp_harness import (
     running_receiver,
 )
 
-from agenttracer.collector.component import Accepted, Request
-from agenttracer.collector.errors import Unavailable
-
 _LIMIT_BYTES = 64 * 1024
 _GOOD_JSON = json.dumps(
-    {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "01" * 16, "spanId": "02" * 8, "name": "x"}]}]}]}
+    {
+        "resourceSpans": [
+            {"scopeSpans": [{"spans": [{"traceId": "01" * 16, "spanId": "02" * 8, "name": "x"}]}]}
+        ]
+    }
 ).encode()
 
 
@@ -43,7 +47,11 @@ def running() -> Iterator[Running]:
             "max_request_body_size": _LIMIT_BYTES,
             "max_buffered_bytes": 4 * _LIMIT_BYTES,
             "read_timeout": "500ms",
-            "cors": {"allowed_origins": ["https://*.example.com"], "allowed_headers": ["X-Tenant"], "max_age": 60},
+            "cors": {
+                "allowed_origins": ["https://*.example.com"],
+                "allowed_headers": ["X-Tenant"],
+                "max_age": 60,
+            },
         }
     }
     with running_receiver(protocols, response_timeout="500ms") as started:
@@ -274,30 +282,34 @@ def test_a_broken_transfer_is_a_bad_request(running: Running) -> None:
 
 
 def _head(framing: str) -> bytes:
-    lines = ("POST /v1/traces HTTP/1.1", "Host: localhost", "Content-Type: application/x-protobuf", framing, "", "")
+    lines = (
+        "POST /v1/traces HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/x-protobuf",
+        framing,
+        "",
+        "",
+    )
     return "\r\n".join(lines).encode()
 
 
 def test_requests_in_memory_are_bounded() -> None:
     """What does not fit into max_buffered_bytes is 503 until earlier requests are answered."""
     protocols = {"http": {"max_request_body_size": 1000, "max_buffered_bytes": 2000}}
-    with running_receiver(protocols, FakePipeline(answer=None)) as running, ThreadPoolExecutor(1) as clients:
-        first = clients.submit(request, running.http_port, body=bytes(1000))
-        assert running.pipeline.arrived.wait(5)
-        running.pipeline.arrived.clear()
-        second = clients.submit(request, running.http_port, body=bytes(900))
-        running.pipeline.answer = lambda _: Accepted()
-        running.pipeline.unanswered.pop().set_result(Accepted())
-        assert [200, 200] == [first.result().status, second.result().status]
-        running.pipeline.answer = None
-        third = clients.submit(request, running.http_port, body=bytes(1000))
-        while len(running.pipeline.unanswered) < 1:
-            running.pipeline.arrived.wait(0.01)
-        running.pipeline.answer = lambda _: Accepted()
-        answers = [request(running.http_port, body=bytes(size)) for size in (1000, 1)]
-        running.pipeline.unanswered.pop().set_result(Accepted())
-        assert 200 == third.result().status
-        assert [200, 200] == [answer.status for answer in answers]
+    pipeline = FakePipeline(answer=None)
+    with running_receiver(protocols, pipeline) as running, ThreadPoolExecutor(2) as clients:
+        waiting = []
+        for _ in range(2):
+            waiting.append(clients.submit(request, running.http_port, body=bytes(1000)))
+            assert pipeline.arrived.wait(5)
+            pipeline.arrived.clear()
+        refused = request(running.http_port, body=b"1")
+        assert (503, "1") == (refused.status, refused.headers["retry-after"])
+        for answer in pipeline.unanswered:
+            answer.set_result(Accepted())
+        assert [200, 200] == [response.result().status for response in waiting]
+        pipeline.answer = lambda _: Accepted()
+        assert 200 == request(running.http_port, body=bytes(1000)).status
 
 
 def test_cors(running: Running) -> None:

@@ -1,8 +1,12 @@
 """Every message about a configuration that is wrong: the Collector's words, the file, the path, the fix."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from agenttracer.collector import components
 from agenttracer.collector.config.load import load_config
@@ -107,14 +111,26 @@ CASES = {
     ),
     "unknown key of a component": (
         "exporters:\n  clickhouse:\n    pasword: hush",
-        "c.yaml:2: exporters::clickhouse: error reading configuration for \"clickhouse\": '' has invalid keys: "
+        "c.yaml:3: exporters::clickhouse: error reading configuration for \"clickhouse\": '' has invalid keys: "
         'pasword; did you mean "password"? (valid keys: anything, compress, enabled, endpoint, headers, name, '
         "password, pin, retry_on_failure, sending_queue, tables, timeout, ttl, username)",
     ),
     "unknown key inside a component": (
         "receivers:\n  otlp:\n    protocols:\n      grcp: {}",
-        'c.yaml:3: receivers::otlp::protocols: error reading configuration for "otlp": '
+        'c.yaml:4: receivers::otlp::protocols: error reading configuration for "otlp": '
         "'protocols' has invalid keys: grcp; did you mean \"grpc\"? (valid keys: grpc, http)",
+    ),
+    "unknown key without a value": (
+        "receivers: {otlp: {protocols: {grpc: {}, htp: }}}",
+        'c.yaml:1: receivers::otlp::protocols: error reading configuration for "otlp": '
+        "'protocols' has invalid keys: htp; did you mean \"http\"? (valid keys: grpc, http)",
+    ),
+    "pipeline without a value": (
+        "service: {pipelines: {logs: }}\n",
+        "c.yaml:1: service::pipelines::logs: must have at least one receiver; list one under receivers:",
+        "c.yaml:1: service::pipelines::logs: must have at least one exporter; list one under exporters:",
+        "c.yaml:1: service::pipelines::logs: must have the redaction processor: nothing may reach a disk "
+        "unredacted; add redaction at the end of processors:",
     ),
     "unknown key of service": (
         "service: {pipeline: {}}",
@@ -238,3 +254,32 @@ def test_an_override_is_named_as_the_place() -> None:
         "invalid configuration: --set exporters.clickhouse.enabled: exporters::clickhouse::enabled: error reading "
         'configuration for "clickhouse": must be true or false; enabled: Whether it does anything.'
     ) == str(caught.value)
+
+
+def _places(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if path:
+        yield path
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _places(value, (*path, key))
+
+
+@pytest.mark.parametrize(
+    "junk", [None, "", "x", 0, 1.5, True, [], [None], ["x", {}], [["x"]], {}, {"x": None}]
+)
+def test_junk_anywhere_is_never_more_than_a_configuration_error(junk: Any) -> None:
+    """Whatever stands in place of any value, the answer is a configuration or a ``ConfigError``."""
+    tree = yaml.safe_load(fake_components.BASE)
+    Path("b.yaml").write_text(fake_components.BASE)
+
+    for path in [
+        *_places(tree),
+        ("exporters", "clickhouse", "headers"),
+        ("service", "telemetry", "logs", "level"),
+    ]:
+        over = junk
+        for key in reversed(path):
+            over = {key: over}
+        Path("c.yaml").write_text(yaml.safe_dump(over))
+        with contextlib.suppress(ConfigError):
+            load_config(["b.yaml", "c.yaml"])

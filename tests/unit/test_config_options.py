@@ -62,7 +62,11 @@ def test_the_settled_tree_holds_what_was_read() -> None:
 
 @pytest.mark.parametrize(
     "tree",
-    [None, {}, {"sending_queue": None, "tables": None, "headers": None, "ttl": None, "anything": None}],
+    [
+        None,
+        {},
+        {"sending_queue": None, "tables": None, "headers": None, "ttl": None, "anything": None, "name": None},
+    ],
 )
 def test_null_is_the_default(tree: Any) -> None:
     """A component, or a key, without a value takes its default."""
@@ -124,6 +128,7 @@ def test_null_is_the_default(tree: Any) -> None:
                 ("sending_queue",),
                 "'sending_queue' has invalid keys: bach",
                 'did you mean "batch"? (valid keys: batch)',
+                at=("sending_queue", "bach"),
             ),
         ),
     ],
@@ -174,5 +179,10 @@ def test_unknown_keys_at_the_root_list_the_valid_ones() -> None:
         read_options(fake_components.OtlpOptions, {"protocol": 1, "x": 2, "protocols": {"grpc": {}}})
 
     assert (
-        Fault((), "'' has invalid keys: protocol, x", 'did you mean "protocols"? (valid keys: protocols)'),
+        Fault(
+            (),
+            "'' has invalid keys: protocol, x",
+            'did you mean "protocols"? (valid keys: protocols)',
+            at=("protocol",),
+        ),
     ) == caught.value.faults

@@ -162,8 +162,9 @@ def test_senseless_limits_are_refused(options: dict[str, object], message: str) 
 
 
 def test_the_machine_is_read_and_memory_given_back() -> None:
-    """In a process of its own: real memory is seen to grow, and to shrink when it is released."""
+    """In a process of its own: real memory is seen to grow, and where it can be, to shrink when released."""
     script = """
+import os
 from agenttracer.collector.processors.memory_limiter import release_memory, resident_bytes
 before = resident_bytes()
 block = [bytearray(1000) for _ in range(100_000)]
@@ -171,7 +172,7 @@ during = resident_bytes()
 del block
 release_memory()
 assert during - before > 90_000_000, "did not grow"
-assert during - resident_bytes() > 60_000_000, "did not shrink"
+assert not os.path.exists("/proc/self/statm") or during - resident_bytes() > 60_000_000, "did not shrink"
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 

@@ -7,6 +7,7 @@ POST /v1/traces | /v1/logs | /v1/metrics        else 404, 405, 415
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -38,6 +39,15 @@ _BAD_CONTENT_TYPE = f"415 unsupported media type, supported: [{_JSON}, {_PROTOBU
 _BAD_ENCODING = "415 unsupported content encoding, supported: [gzip, deflate, identity]"
 
 
+def _without_error(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_without_error)  # aiohttp's errors quote the bytes that they could not parse
+
+
 class HttpServer:
     """Serves from ``start`` until ``stop``, on the event loop; ``port`` is the one that is really open."""
 
@@ -58,7 +68,7 @@ class HttpServer:
             app.router.add_route("*", path, partial(self._answer, signal))
         # Bodies are decompressed here, where it stops at the limit.
         self._runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, shutdown_timeout=grace_seconds
+            app, logger=_log, access_log=None, auto_decompress=False, shutdown_timeout=grace_seconds
         )
         self.port = 0
 

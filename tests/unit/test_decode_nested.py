@@ -1,0 +1,95 @@
+"""Arrays and kvlists as JSON text."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+
+from agenttracer.collector.decode.nested import DEPTH_LIMIT, render_nested
+from agenttracer.schemas.batch import Kind
+from tests.otlp_reference import json_text
+from tests.otlp_strategies import containers
+
+NESTED = pa.list_(pa.binary())
+
+
+def _render(*values: AnyValue | None) -> list[str | None]:
+    kinds, nested = [], []
+    for value in values:
+        which = value.WhichOneof("value") if value else None
+        kinds.append({"array_value": Kind.ARRAY, "kvlist_value": Kind.KVLIST}.get(which, Kind.STRING))
+        nested.append([each.SerializeToString() for each in getattr(value, which).values] if which else None)
+    return render_nested(pa.array(kinds, pa.uint8()), pa.array(nested, NESTED)).to_pylist()
+
+
+def _array(*values: AnyValue) -> AnyValue:
+    return AnyValue(array_value=ArrayValue(values=values))
+
+
+def _kvlist(**values: AnyValue) -> AnyValue:
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return AnyValue(kvlist_value=KeyValueList(values=pairs))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.none() | containers, max_size=5))
+def test_any_values(values: list[AnyValue | None]) -> None:
+    """Values of every kind, at every level, become the text that json.dumps writes; other rows are null."""
+    assert [json_text(value) if value else None for value in values] == _render(*values)
+
+
+def test_every_kind() -> None:
+    """One of each, so that the text itself can be seen."""
+    value = _array(
+        AnyValue(),
+        AnyValue(string_value='a"\\\n\x01é\u2028'),
+        AnyValue(bool_value=True),
+        AnyValue(int_value=-(2**63)),
+        AnyValue(double_value=1e16),
+        AnyValue(double_value=float("nan")),
+        AnyValue(double_value=float("-inf")),
+        AnyValue(bytes_value=b"abcd"),
+        _array(),
+        _kvlist(k=_kvlist(), j=AnyValue(double_value=0.1)),
+    )
+    expected = (
+        r'[null,"a\"\\\n\u0001é' + "\u2028"
+        r'",true,-9223372036854775808,1e+16,"NaN","-Infinity","YWJjZA==",[],{"k":{},"j":0.1}]'
+    )
+    assert [expected] == _render(value)
+
+
+def test_sliced_input() -> None:
+    """A slice of the attributes table renders its own rows."""
+    kind = pa.array([Kind.ARRAY, Kind.STRING, Kind.ARRAY, Kind.ARRAY], pa.uint8())
+    one, two = (AnyValue(int_value=number).SerializeToString() for number in (1, 2))
+    nested = pa.array([[one], None, [two, one], []], NESTED)
+    assert [None, "[2,1]"] == render_nested(kind.slice(1, 2), nested.slice(1, 2)).to_pylist()
+
+
+def test_depth_limit() -> None:
+    """What lies below the last level that is shown is null."""
+    value = AnyValue(int_value=1)
+    for _ in range(DEPTH_LIMIT):
+        value = _array(value)
+    expected = ["[" * DEPTH_LIMIT + text + "]" * DEPTH_LIMIT for text in ("1", "null")]
+    assert expected == _render(value, _array(value))
+
+
+def test_malformed_elements() -> None:
+    """An element that is not what it should be is null; its neighbours are shown."""
+    good = AnyValue(int_value=1).SerializeToString()
+    pair = KeyValue(key="k", value=AnyValue(int_value=1)).SerializeToString()
+    bad = b"\x0a\x7fx"
+    kind = pa.array([Kind.ARRAY, Kind.KVLIST], pa.uint8())
+    nested = pa.array([[good, bad, good], [pair, bad]], NESTED)
+    assert ["[1,null,1]", '{"k":1,"":null}'] == render_nested(kind, nested).to_pylist()
+
+
+def test_element_of_two_kinds() -> None:
+    """Of several members of a oneof the last counts, as protobuf has it."""
+    number, text = (each.SerializeToString() for each in (AnyValue(int_value=1), AnyValue(string_value="s")))
+    nested = pa.array([[number + text, text + number]], NESTED)
+    assert ['["s",1]'] == render_nested(pa.array([Kind.ARRAY], pa.uint8()), nested).to_pylist()
