@@ -22,6 +22,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     },
     "processors": {
         "memory_limiter": "agenttracer.collector.processors.memory_limiter:MemoryLimiter",
+        "artifact_keys": "agenttracer.collector.processors.artifact_keys:ArtifactKeys",
         "normalize": "agenttracer.collector.processors.normalize:Normalize",
         "classify": "agenttracer.collector.processors.classify:Classify",
         "redaction": "agenttracer.collector.processors.redaction:Redaction",

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from agenttracer.collector.allocator import keep_freed_memory
 from agenttracer.collector.component import Component, Context, Exporter, Extension, Processor, Receiver
 from agenttracer.collector.config.model import Config, Configured
 from agenttracer.collector.delivery import Delivery
@@ -174,7 +175,7 @@ async def serve(load: Callable[[], Config]) -> None:
         service = Service(config)
         await service.start()
         _log.info("reloaded")
-    _log.info("%sing", action)
+    _log.info("stopping")
     await service.stop()
     _log.info("stopped")
 
@@ -183,6 +184,7 @@ def run(load: Callable[[], Config]) -> int:
     """The process's whole life; returns its exit status, one sentence on stderr when it is not 0."""
     # Decoding and Arrow calls release the GIL; the threads that wait for it should not wait 5 ms.
     sys.setswitchinterval(0.001)
+    keep_freed_memory()
     try:
         asyncio.run(serve(load))
     except CollectorError as error:

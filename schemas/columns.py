@@ -6,7 +6,7 @@ ID = "id"  # opaque, its format enforced where it is decoded: kept
 SAFE = "safe"  # made here from a closed list, or not a string: kept
 LABEL = "label"  # enum-like: kept when it passes as a label
 NAME = "name"  # of a tool, agent, model, step, service: kept when it passes as a name
-TOOL_NAME = "tool_name"  # the same, and strict about its style: models invent names of tools
+TOOL_NAME = "tool"  # the same, and strict about its style: models invent names of tools
 HASHED = "hashed"  # who, or which session: kept as a keyed hash
 TEXT = "text"  # free text: never kept
 

@@ -76,7 +76,9 @@ class ClickHouseServer:
         """POST a query."""
         return self._request("POST", path, body.encode() if isinstance(body, str) else body, headers)
 
-    def _request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None) -> Reply:
+    def _request(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
@@ -127,9 +129,7 @@ class ClickHouseServer:
 
 
 @contextmanager
-def clickhouse_server(
-    folder: Path, *, cwd: Path | None = None, **options: Any
-) -> Iterator[ClickHouseServer]:
+def clickhouse_server(folder: Path, *, cwd: Path | None = None, **options: Any) -> Iterator[ClickHouseServer]:
     """A server that has started."""
     server = ClickHouseServer(folder, cwd=cwd, **options)
     server.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,14 @@ import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, compact
 from agenttracer.collector.decode.nested import render_nested
-from agenttracer.collector.privacy import values
 from agenttracer.collector.privacy.policy import Action, Policy
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms
+from agenttracer.schemas.attributes import LABEL, LABELS, NAME, TOOL
 from agenttracer.schemas.batch import ATTRIBUTES, Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import EventName
 
 _NUMBERS = (Kind.BOOL, Kind.INT, Kind.DOUBLE)
+_CLASSES = {Action.LABEL: LABEL, Action.NAME: NAME, Action.LABELS: LABELS, Action.TOOL: TOOL}
 Mask = npt.NDArray[np.bool_]
 
 
@@ -33,92 +35,83 @@ class Redacted:
     counts: Counter[tuple[str, str]]
 
 
-def redact_attributes(
-    attributes: View, batch: Batch, policy: Policy, pseudonyms: Pseudonyms, tenant: str
-) -> Redacted:
-    """Keep what the policy allows, hash who and which session, drop the rest."""
-    table = attributes.table
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The string rows that may stay: their rows, class by class, each distinct value once."""
+
+    text: pa.StringArray
+    actions: npt.NDArray[np.int8]
+    rows: tuple[tuple[str, npt.NDArray[np.int64], pa.DictionaryArray], ...]
+
+
+def candidates(attributes: View, policy: Policy) -> Candidates:
+    """What is to be checked of the table, decided by the keys alone."""
     by_key = np.array([policy.action(key) for key in attributes.keys] or [Action.DROP], np.int8)
     actions = by_key[attributes.codes] if len(attributes.codes) else np.zeros(0, np.int8)
-    kinds = attributes.kinds
-    places = table.column("place").to_numpy()
-
-    keep = np.isin(kinds, _NUMBERS) & (actions != Action.DROP)
-    keep |= (kinds == Kind.EMPTY) & (actions > Action.NUMBER)
-    # A user's or session's number is as telling as its name; only its hash may stay, and that is a string.
-    numbered = keep & (actions == Action.HASH)
-    keep &= ~numbered
-    text = table.column("string")
-    is_text = (kinds == Kind.STRING) & (actions > Action.NUMBER)
-    keep |= _passing(text, is_text, actions)
-    listed = np.isin(kinds, (Kind.ARRAY, Kind.KVLIST)) & (actions == Action.LABELS)
+    text = attributes.table.column("string")
+    listed = np.isin(attributes.kinds, (Kind.ARRAY, Kind.KVLIST)) & (actions == Action.LABELS)
     if listed.any():
-        text, passing = _lists(table, text, listed)
-        keep |= passing
-    hashed = keep & (actions == Action.HASH)
-    artifact = _artifact_bodies(batch, attributes)
-    keep |= artifact
+        text = _rendered(attributes.table, text, listed)
+    is_text = attributes.kinds == Kind.STRING
+    rows = []
+    for action, kind in _CLASSES.items():
+        chosen = np.flatnonzero(
+            (is_text | listed if action == Action.LABELS else is_text) & (actions == action)
+        )
+        if len(chosen):
+            rows.append((kind, chosen, text.take(pa.array(chosen)).dictionary_encode()))
+    return Candidates(text, actions, tuple(rows))
 
-    lost = ~keep
-    sizes = _sizes(table) if (lost | hashed).any() else np.zeros(len(keep), np.int64)
+
+def redact_attributes(
+    attributes: View,
+    batch: Batch,
+    found: Candidates,
+    verdicts: Sequence[Mask],
+    pseudonyms: Pseudonyms,
+    tenant: str,
+) -> Redacted:
+    """Keep what the policy allows, hash who and which session, drop the rest."""
+    table, text, actions = attributes.table, found.text, found.actions
+    kinds = attributes.kinds
+    # A user's or session's number tells as much as its name; only a hash may stay, and that is a string.
+    keep = np.isin(kinds, _NUMBERS) & (actions != Action.DROP) & (actions != Action.HASH)
+    keep |= (kinds == Kind.EMPTY) & (actions > Action.NUMBER)
+    for (_, rows, encoded), passing in zip(found.rows, verdicts, strict=True):
+        keep[rows] = passing[encoded.indices.to_numpy()]
+    hashed = (kinds == Kind.STRING) & (actions == Action.HASH)
+    keep |= hashed
+    keep |= _artifact_bodies(batch, attributes)
     if hashed.any():
         encoded = text.filter(pa.array(hashed)).dictionary_encode()
-        text = pc.replace_with_mask(
-            text, pa.array(hashed), pseudonyms.tokens(encoded.dictionary, tenant).take(encoded.indices)
-        )
+        tokens = pseudonyms.tokens(encoded.dictionary, tenant).take(encoded.indices)
+        text = pc.replace_with_mask(text, pa.array(hashed), tokens)
     kept = pa.array(np.flatnonzero(keep))
     columns = {name: table.column(name) for name in ATTRIBUTES.names} | {"string": text}
     clean = pa.RecordBatch.from_arrays([column.take(kept) for column in columns.values()], schema=ATTRIBUTES)
     index = clean.schema.get_field_index("key")
     clean = clean.set_column(index, clean.schema.field(index), compact(clean.column(index)))
-    changed = lost | hashed
-    counts = Counter(
-        {
-            ("not_allowed", "drop"): int((lost & (actions <= Action.NUMBER)).sum()),
-            ("not_passing", "drop"): int((lost & (actions > Action.NUMBER)).sum()),
-            ("identity", "hash"): int(hashed.sum()),
-        }
-    )
+    lost = ~keep
+    changed = np.flatnonzero(lost | hashed)
+    counts = {
+        ("not_allowed", "drop"): int((lost & (actions <= Action.NUMBER)).sum()),
+        ("not_passing", "drop"): int((lost & (actions > Action.NUMBER)).sum()),
+        ("identity", "hash"): int(hashed.sum()),
+    }
     return Redacted(
         clean,
-        places[changed],
+        table.column("place").to_numpy()[changed],
         attributes.owners[changed],
-        sizes[changed],
-        Counter({k: v for k, v in counts.items() if v}),
+        _sizes(table)[changed],
+        Counter({reason: count for reason, count in counts.items() if count}),
     )
 
 
-def _passing(text: pa.StringArray, is_text: Mask, actions: npt.NDArray[np.int8]) -> Mask:
-    """Which of the string rows hold what their key's class allows."""
-    passing = np.zeros(len(is_text), bool)
-    rows = np.flatnonzero(is_text)
-    if not len(rows):
-        return passing
-    encoded = text.take(pa.array(rows)).dictionary_encode()
-    codes = encoded.indices.to_numpy()
-    wanted = actions[rows]
-    ok = wanted == Action.HASH
-    for action, check in (
-        (Action.LABEL, values.are_labels),
-        (Action.NAME, values.are_names),
-        (Action.LABELS, values.are_label_lists),
-        (Action.TOOL, values.are_tool_names),
-    ):
-        of_class = wanted == action
-        if of_class.any():
-            passes = check(encoded.dictionary).to_numpy(zero_copy_only=False)
-            ok |= of_class & passes[codes]
-    passing[rows] = ok
-    return passing
-
-
-def _lists(table: pa.RecordBatch, text: pa.StringArray, listed: Mask) -> tuple[pa.StringArray, Mask]:
-    """Arrays of labels become JSON text; which of them pass."""
+def _rendered(table: pa.RecordBatch, text: pa.StringArray, listed: Mask) -> pa.StringArray:
+    """The strings, with arrays and maps that may stay as JSON text among them."""
     rows = pa.array(np.flatnonzero(listed))
     rendered = render_nested(table.column("kind").take(rows), table.column("nested").take(rows))
-    passing = np.zeros(len(listed), bool)
-    passing[listed] = values.are_label_lists(rendered).to_numpy(zero_copy_only=False)
-    return pc.replace_with_mask(text, pa.array(listed), rendered), passing
+    return pc.replace_with_mask(text, pa.array(listed), rendered)
 
 
 def _artifact_bodies(batch: Batch, attributes: View) -> Mask:

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import compact
-from agenttracer.collector.privacy import values
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms
 from agenttracer.schemas.columns import HASHED, ID, LABEL, NAME, SAFE, TOOL_NAME, content_class
 
-_CHECKS = {LABEL: values.are_labels, NAME: values.are_names, TOOL_NAME: values.are_tool_names}
+_CHECKED = (LABEL, NAME, TOOL_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedColumn:
+    """A column whose values stay or go by what they look like; each distinct value is looked at once."""
+
+    table: str
+    name: str
+    kind: str
+    encoded: pa.DictionaryArray
+
+
+def columns_to_check(
+    tables: Mapping[str, pa.RecordBatch], schemas: Mapping[str, pa.Schema]
+) -> list[CheckedColumn]:
+    """The columns of all tables that are declared to hold labels or names."""
+    return [
+        CheckedColumn(name, field.name, content_class(field), table.column(field.name).dictionary_encode())
+        for name, table in tables.items()
+        if name != "attributes"
+        for field in schemas[name]
+        if content_class(field) in _CHECKED and table.schema.get_field_index(field.name) >= 0
+    ]
 
 
 def redact_columns(
-    table: pa.RecordBatch, schema: pa.Schema, pseudonyms: Pseudonyms, tenant: str
+    table: pa.RecordBatch,
+    schema: pa.Schema,
+    verdicts: Mapping[str, tuple[CheckedColumn, npt.NDArray[np.bool_]]],
+    pseudonyms: Pseudonyms,
+    tenant: str,
 ) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
     """The table with only what its schema's declarations allow, and the bytes that each row lost.
 
@@ -32,8 +61,8 @@ def redact_columns(
         kind = content_class(field)
         if kind in (SAFE, ID):
             columns[field.name] = compact(column) if pa.types.is_dictionary(column.type) else column
-        elif kind in _CHECKS:
-            columns[field.name], sizes = _checked(column, kind, pseudonyms, tenant)
+        elif field.name in verdicts:
+            columns[field.name], sizes = _judged(column, *verdicts[field.name], pseudonyms, tenant)
             lost += sizes
         elif kind == HASHED:
             encoded = column.dictionary_encode()
@@ -44,20 +73,23 @@ def redact_columns(
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)), lost
 
 
-def _checked(
-    column: pa.StringArray, kind: str, pseudonyms: Pseudonyms, tenant: str
+def _judged(
+    column: pa.StringArray,
+    checked: CheckedColumn,
+    passing: npt.NDArray[np.bool_],
+    pseudonyms: Pseudonyms,
+    tenant: str,
 ) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
     """Values that pass stay. A label that doesn't is emptied; a name becomes a hash, so that it still tells
     one thing from another."""
-    encoded = column.dictionary_encode()
-    distinct = encoded.dictionary
-    passing = _CHECKS[kind](distinct)
-    if pc.all(passing, min_count=0).as_py():
+    if passing.all():
         return column, np.zeros(len(column), np.int64)
-    instead = pseudonyms.tokens(pc.if_else(passing, "", distinct), tenant) if kind != LABEL else ""
-    replaced = pc.if_else(passing, distinct, instead).take(encoded.indices)
-    bad = pc.fill_null(pc.invert(passing).take(encoded.indices), False).to_numpy(zero_copy_only=False)
-    return replaced, np.where(bad, _lengths(column), 0)
+    stays = pa.array(passing)
+    distinct = checked.encoded.dictionary
+    instead = "" if checked.kind == LABEL else pseudonyms.tokens(pc.if_else(stays, "", distinct), tenant)
+    replaced = pc.if_else(stays, distinct, instead).take(checked.encoded.indices)
+    goes = pc.fill_null(pc.invert(stays).take(checked.encoded.indices), False).to_numpy(zero_copy_only=False)
+    return replaced, np.where(goes, _lengths(column), 0)
 
 
 def _empty(rows: int) -> pa.StringArray:

@@ -1,70 +1,81 @@
 """Which strings may stay: checks on arrays of distinct values, in RE2, whole arrays at a time.
 
-A value stays only when it matches what its class looks like AND no detector finds anything in it.
+A value stays only when it matches what its class looks like AND no detector finds anything in it. Arrow
+compiles an expression anew in every call, so a batch's values are checked together, in one call a class,
+and no expression counts to more than it must: what is long is refused by its length.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_LABEL = r"^[A-Za-z0-9_.:/+{}%*^-]{0,128}$"
+from agenttracer.schemas.attributes import LABEL, LABELS, NAME, TOOL
+
 _QUOTED = r'"[A-Za-z0-9_.:/+-]*"'
 _SCALAR = rf"({_QUOTED}|-?[0-9.eE+-]+|true|false|null)"
-_LABELS = (
-    rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$"
+# Whatever a sentence, a markup or a data structure is made of is not part of a name; nor are blanks.
+_WORD = r"[^\x00-\x20!\"$&'*,;<=>?\[\\\]^`{|}~\x{7F}-\x{A0}\x{2000}-\x{206F}\x{3000}\x{FEFF}]+"
+_STYLES = (
+    r"[a-z][a-z0-9]*(_+[a-z0-9]+)*",  # snake_case
+    r"[a-z][a-z0-9]*(-[a-z0-9]+)*",  # kebab-case
+    r"[A-Za-z][A-Za-z0-9]*",  # camelCase
+    r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*",  # SCREAMING_CASE
 )
-# At most four words: a sentence is not a name.
-_NAME = r"^[\pL\pN_.:/@+()#-]{1,128}( [\pL\pN_.:/@+()#-]{1,64}){0,3}$"
-# A tool's name in one style of writing: snake, kebab, camel or SCREAMING, with a namespace in front.
-# Models invent names of tools, out of what they were told; those mix styles.
-_TOOL = (
-    r"^([A-Za-z][A-Za-z0-9]{0,63}(\.|/|:|__)){0,3}"
-    r"([a-z][a-z0-9]*(_+[a-z0-9]+)*|[a-z][a-z0-9]*(-[a-z0-9]+)*|[A-Za-z][A-Za-z0-9]*|[A-Z][A-Z0-9]*(_[A-Z0-9]+)*)$"
-)
-_LONGEST_TOOL_NAME = 96
-_LONGEST_LIST = 1024
+
+_SHAPES: dict[str, tuple[str, int]] = {
+    LABEL: (r"^[A-Za-z0-9_.:/+{}%*^-]*$", 128),
+    LABELS: (
+        rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$",
+        1024,
+    ),
+    # At most four words: a sentence is not a name.
+    NAME: (rf"^({_WORD}( {_WORD}){{0,3}})?$", 128),
+    # One style of writing, a namespace in front: models invent names of tools, and those mix styles.
+    TOOL: (rf"^([A-Za-z][A-Za-z0-9]*(\.|/|:|__))*({'|'.join(_STYLES)})?$", 96),
+}
+"""Class → what its values look like (RE2), and how many characters they have at most."""
 
 DETECTORS = {
-    "email": r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}",
-    "jwt": r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.",
+    "email": r"[A-Za-z0-9._%+-]@[A-Za-z0-9-]+\.[A-Za-z][A-Za-z]",
+    "jwt": r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.",
     "private_key": r"-----BEGIN [A-Z ]*PRIVATE KEY",
-    "provider_key": r"\b(sk|pk|rk)-[A-Za-z0-9_-]{16,}|\bsk_(live|test)_[A-Za-z0-9]{10,}|\bhf_[A-Za-z0-9]{20,}",
-    "cloud_key": r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}",
-    "code_host_token": r"\b(gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,})",
-    "chat_token": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
-    "credential_url": r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@",
-    "bearer": r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}",
-    "iban": r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\b",
-    "card": r"\b[3-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{3,4}\b",
-    "phone": r"\+[0-9]{1,3}[ ().-]?[0-9]{2,4}[ ().-][0-9 ().-]{5,12}",
+    "provider_key": r"\b(sk|pk|rk)-[A-Za-z0-9_-]{12}|\bsk_(live|test)_|\bhf_[A-Za-z0-9]{12}",
+    "cloud_key": r"\b(AKIA|ASIA)[A-Z0-9]{8}|\bAIza[A-Za-z0-9_-]{8}",
+    "code_host_token": r"\bgh[pousr]_[A-Za-z0-9]{8}|github_pat_|\bglpat-",
+    "chat_token": r"\bxox[abeoprs]-",
+    "credential_url": r"://[^/\s:@]+:[^/\s@]+@",
+    "bearer": r"(?i:\b(bearer|basic)\s+[a-z0-9._~+/=-]{8})",
+    "iban": r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11}",
+    "card": r"\b[3-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{3}",
+    "phone": r"\+[0-9]{1,3}[ ().-]?[0-9]{2,4}[ ().-][0-9 ().-]{5}",
     "ssn": r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b",
 }
-"""What nobody may find in a store: class → RE2 pattern."""
+"""What nobody may find in a store: class → RE2 pattern, as short as tells it."""
 
 _ANY = "|".join(f"(?:{pattern})" for pattern in DETECTORS.values())
 
 
-def _clean(values: pa.StringArray, shape: str) -> pa.BooleanArray:
-    fits = pc.match_substring_regex(values, shape)
-    return pc.fill_null(pc.and_(fits, pc.invert(pc.match_substring_regex(values, _ANY))), False)
-
-
-def are_labels(values: pa.StringArray) -> pa.BooleanArray:
-    """Which pass as enum-like labels, versions and opaque ids."""
-    return _clean(values, _LABEL)
-
-
-def are_label_lists(values: pa.StringArray) -> pa.BooleanArray:
-    """Which pass as JSON lists, or flat maps, of labels and numbers."""
-    return pc.and_(_clean(values, _LABELS), pc.less_equal(pc.utf8_length(values), _LONGEST_LIST))
-
-
-def are_names(values: pa.StringArray) -> pa.BooleanArray:
-    """Which pass as names."""
-    return _clean(values, _NAME)
-
-
-def are_tool_names(values: pa.StringArray) -> pa.BooleanArray:
-    """Which pass as names of tools, which models can invent."""
-    return pc.and_(_clean(values, _TOOL), pc.less_equal(pc.utf8_length(values), _LONGEST_TOOL_NAME))
+def check(values: Sequence[tuple[str, pa.StringArray]]) -> list[npt.NDArray[np.bool_]]:
+    """For each (class, distinct values) which of the values may stay; missing ones may not."""
+    if not values:
+        return []
+    verdicts: list[npt.NDArray[np.bool_]] = [np.zeros(0, bool)] * len(values)
+    for kind, (shape, longest) in _SHAPES.items():
+        numbers = [number for number, (wanted, _) in enumerate(values) if wanted == kind]
+        if not numbers:
+            continue
+        together = pa.concat_arrays([values[number][1] for number in numbers])
+        fits = pc.and_(
+            pc.match_substring_regex(together, shape), pc.less_equal(pc.utf8_length(together), longest)
+        )
+        fits = pc.and_(fits, pc.invert(pc.match_substring_regex(together, _ANY)))
+        flags = pc.fill_null(fits, False).to_numpy(zero_copy_only=False)
+        ends = np.cumsum([len(values[number][1]) for number in numbers])
+        for number, part in zip(numbers, np.split(flags, ends[:-1]), strict=True):
+            verdicts[number] = part
+    return verdicts

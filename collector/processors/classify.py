@@ -168,7 +168,9 @@ def _codes(
     texts += [strings(attributes, found[slot]).take(rows) for slot in ("error", "code") if slot in found]
     if "status" in found:
         texts.append(integers(attributes, found["status"]).cast(pa.string()).take(rows))
-    evidence = pc.utf8_lower(pc.binary_join_element_wise(*texts, "\n", null_handling="replace", null_replacement=""))
+    evidence = pc.utf8_lower(
+        pc.binary_join_element_wise(*texts, "\n", null_handling="replace", null_replacement="")
+    )
     chosen = np.full(len(evidence), -1, np.int64)
     for number, rule in enumerate(EVIDENCE_RULES):
         left = np.flatnonzero(chosen < 0)

@@ -21,11 +21,12 @@ from pydantic import Field, field_validator
 
 from agenttracer.collector.attributes import view
 from agenttracer.collector.component import Context, Options, Processor
-from agenttracer.collector.privacy.attribute_table import Redacted, redact_attributes
-from agenttracer.collector.privacy.columns import redact_columns
+from agenttracer.collector.privacy.attribute_table import Redacted, candidates, redact_attributes
+from agenttracer.collector.privacy.columns import columns_to_check, redact_columns
 from agenttracer.collector.privacy.names import span_names
 from agenttracer.collector.privacy.policy import Policy
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms, read_or_make_key
+from agenttracer.collector.privacy.values import check
 from agenttracer.schemas.batch import Batch, Place, Signal
 from agenttracer.schemas.tables import STORED
 
@@ -69,20 +70,35 @@ class Redaction(Processor[RedactionOptions]):
     def process(self, batch: Batch) -> Batch:
         assert self._pseudonyms is not None, "started"
         tenant = batch.tables["resources"].column("TenantId")[0].as_py()
-        redacted = redact_attributes(view(batch), batch, self._policy, self._pseudonyms, tenant)
-        tables = {}
-        sizes: dict[str, np.ndarray] = {}
-        for name, schema in STORED[batch.signal].items():
+        schemas = STORED[batch.signal]
+        attributes = view(batch)
+        found = candidates(attributes, self._policy)
+        columns = columns_to_check(batch.tables, schemas)
+        verdicts = check(
+            [(column.kind, column.encoded.dictionary) for column in columns]
+            + [(kind, encoded.dictionary) for kind, _, encoded in found.rows]
+        )
+        redacted = redact_attributes(
+            attributes, batch, found, verdicts[len(columns) :], self._pseudonyms, tenant
+        )
+        tables = {"attributes": redacted.table}
+        lost = {}
+        for name, schema in schemas.items():
             if name != "attributes":
-                tables[name], sizes[name] = redact_columns(
-                    batch.tables[name], schema, self._pseudonyms, tenant
+                judged = {
+                    column.name: (column, verdict)
+                    for column, verdict in zip(columns, verdicts, strict=False)
+                    if column.table == name
+                }
+                tables[name], lost[name] = redact_columns(
+                    batch.tables[name], schema, judged, self._pseudonyms, tenant
                 )
-        clean = Batch(batch.signal, {**tables, "attributes": redacted.table})
+        clean = Batch(batch.signal, tables)
         rows = {
             "PolicyHash": pa.DictionaryArray.from_arrays(
                 pa.array(np.zeros(batch.num_rows, np.int32)), pa.array([self._policy.hash])
             ),
-            **_summary(batch, redacted, sizes["rows"]),
+            **_summary(batch, redacted, lost["rows"]),
         }
         if batch.signal is Signal.TRACES:
             rows["SpanName"] = span_names(clean)

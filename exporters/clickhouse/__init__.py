@@ -30,7 +30,7 @@ from agenttracer.collector.component import Context, Exporter
 from agenttracer.collector.errors import Unavailable
 from agenttracer.exporters.clickhouse.connection import open_store
 from agenttracer.exporters.clickhouse.failures import failure
-from agenttracer.exporters.clickhouse.insert import insert, pieces, settings
+from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
 from agenttracer.schemas.batch import Batch, Signal
 from agenttracer.schemas.flatten import flatten

@@ -165,7 +165,7 @@ _PAIR = pyarrow.table({"id": pyarrow.array([1, 2], pyarrow.uint64()), "name": ["
     [
         ("JSONEachRow", b'{"id":1,"name":"a"}\n{"id":2,"name":"b"}\n'),
         ("CSV", b'1,"a"\n2,"b"\n'),
-        ("CSVWithNames", b'name,id\na,1\nb,2\n'),
+        ("CSVWithNames", b"name,id\na,1\nb,2\n"),
         ("TabSeparated", b"1\ta\n2\tb\n"),
         ("RowBinary", b"\x01" + bytes(7) + b"\x01a\x02" + bytes(7) + b"\x01b"),
         ("Values", b"(1, 'a'), (2, 'b')"),

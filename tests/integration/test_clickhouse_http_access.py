@@ -107,6 +107,7 @@ _OUTSIDE = (
     "CREATE TABLE z (a String) ENGINE = URL('http://localhost:1/', CSV)",
     "CREATE DATABASE z ENGINE = Filesystem",
     "CREATE DATABASE z ENGINE = Filesystem('{path}')",
+    "CREATE TABLE z (a Int8) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = 'local', path = '{path}.d/')",
     "CREATE TABLE z AS `{path}`",
     "CREATE DICTIONARY z (a Int8) PRIMARY KEY a SOURCE(FILE(path '{path}' format 'CSV')) LAYOUT(FLAT()) LIFETIME(0)",
     "CREATE DICTIONARY z (a Int8) PRIMARY KEY a SOURCE(HTTP(url 'http://x' format 'CSV')) LAYOUT(FLAT()) LIFETIME(0)",

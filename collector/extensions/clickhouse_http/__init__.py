@@ -14,8 +14,7 @@ $ curl localhost:8123 -d 'SELECT count() FROM otel_traces FORMAT JSON'
     request.py           statement.py, rules.py     execution.py, engine.py    server.py
 
 Only the store is served: statements that would reach files, other hosts or processes are refused for
-every user. Two kinds of request are refused because the engine or Python can't do them: external tables,
-and blocks in ClickHouse's own compressed framing (``compress=1``, ``decompress=1``); HTTP compression works.
+every user, and so are external tables, which the engine has no way to take.
 """
 
 from agenttracer.collector.extensions.clickhouse_http.options import ClickHouseHttpOptions, User

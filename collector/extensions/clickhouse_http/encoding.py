@@ -115,10 +115,12 @@ _DECODERS: dict[str, Callable[[], Decoder]] = {
 }
 
 try:
+    import lz4.block  # type: ignore[import-untyped]
     import lz4.frame  # type: ignore[import-untyped]
 except ImportError:
-    pass
+    _HAS_LZ4 = False
 else:
+    _HAS_LZ4 = True
 
     class _Lz4(lz4.frame.LZ4FrameCompressor):
         def __init__(self) -> None:
@@ -171,3 +173,21 @@ def decoder(content_encoding: str) -> Decoder:
         known = ", ".join(ENCODINGS)
         raise DatabaseError(48, "NOT_IMPLEMENTED", f"Unknown Content-Encoding; this server knows {known}")
     return _DECODERS[name]()
+
+
+def pack_lz4(data: bytes) -> bytes | None:
+    """One LZ4 block without its size; None without the library."""
+    return bytes(lz4.block.compress(data, store_size=False)) if _HAS_LZ4 else None
+
+
+def unpack_lz4(data: bytes, size: int) -> bytes:
+    """What ``pack_lz4`` packed; raises anything."""
+    return bytes(lz4.block.decompress(data, uncompressed_size=size))
+
+
+def unpack_zstd(data: bytes, size: int) -> bytes:
+    """One zstd frame of ``size`` bytes; raises anything."""
+    unpacked: bytes = zstd.ZstdDecompressor().decompress(data, max_length=size + 1)
+    if len(unpacked) != size:
+        raise ValueError
+    return unpacked

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from agenttracer.collector.errors import StartError
@@ -17,7 +18,6 @@ from agenttracer.collector.extensions.clickhouse_http.rules import sources_outsi
 from agenttracer.collector.extensions.clickhouse_http.statement import Statement
 
 MAX_STATEMENT_BYTES = 4 << 20
-_BLOCK_BYTES = 1 << 20
 # A server's defaults where the embedded engine has its own; checking quotes a statement, which may double it.
 _SERVER_SETTINGS = {
     "implicit_select": "0",
@@ -140,15 +140,16 @@ class Insert:
 
     def cancel(self) -> None:
         """Give up; harmless after ``finish``."""
-        self._inserter.cancel()
+        with suppress(RuntimeError):  # the engine gave up first
+            self._inserter.cancel()
 
 
-def slices(result: Any) -> Iterator[bytes]:
-    """A whole result as blocks. Its own ``bytes()`` copies all at once under the interpreter's lock."""
+def slices(result: Any, block_bytes: int) -> Iterator[bytes]:
+    """A whole result as blocks of a size. Its own ``bytes()`` copies all at once under the interpreter's lock."""
     if result.size():
         view = result.get_memview().view()
-        for start in range(0, len(view), _BLOCK_BYTES):
-            yield bytes(view[start : start + _BLOCK_BYTES])
+        for start in range(0, len(view), block_bytes):
+            yield bytes(view[start : start + block_bytes])
 
 
 def _refuse_python_format(name: str) -> None:

@@ -8,14 +8,16 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agenttracer.collector.extensions.clickhouse_http import rules
+from agenttracer.collector.extensions.clickhouse_http import native, rules
 from agenttracer.collector.extensions.clickhouse_http.encoding import encoder, negotiate
 from agenttracer.collector.extensions.clickhouse_http.engine import Engine, Handle, Insert, literal, slices
 from agenttracer.collector.extensions.clickhouse_http.errors import DatabaseError
+from agenttracer.collector.extensions.clickhouse_http.framing import FrameEncoder
 from agenttracer.collector.extensions.clickhouse_http.request import Query, check_names
 from agenttracer.collector.extensions.clickhouse_http.session import Session
 from agenttracer.collector.extensions.clickhouse_http.statement import Statement
 
+_BLOCK_BYTES = 1 << 20
 _ANSWERING = frozenset(("SELECT", "WITH", "SHOW", "DESCRIBE", "EXPLAIN", "EXISTS", "CHECK", "KILL"))
 # The engine formats every block by itself: these formats have nothing before, between or behind rows.
 _STREAMED = frozenset(
@@ -59,7 +61,7 @@ class Execution:
             handle.use(database)
         handle.set({name: literal(value) for name, value in query.parameters.items()})
         handle.set(self._settings(changed))
-        if query.settings.get("enable_http_compression", "1") != "0":
+        if query.settings.get("enable_http_compression", "1") != "0" and not query.wants_framed_answer:
             self.encoding = negotiate(query.accept_encoding)
 
     def _settings(self, changed: Mapping[str, str]) -> dict[str, str]:
@@ -97,9 +99,17 @@ class Execution:
         assert self._handle is not None
         sql = self.statement.sql.encode("utf-8", "surrogateescape")
         output = self.format or "TabSeparated"
+        as_over_tcp = output.lower() == "native" and self._query.protocol_version >= native.MIN_VERSION
         if self._is_streamed(output):
-            return self._handle.stream(sql, output)
-        result = self._handle.query(sql, output)
+            blocks = self._handle.stream(sql, output)
+        else:
+            result = self._handle.query(sql, output)
+            self._summarize(result)
+            self._remember()
+            blocks = slices(result, result.size() if as_over_tcp else _BLOCK_BYTES)
+        return native.with_protocol_version(blocks) if as_over_tcp else blocks
+
+    def _summarize(self, result: Any) -> None:
         self._summary = {
             "read_rows": result.storage_rows_read(),
             "read_bytes": result.storage_bytes_read(),
@@ -108,8 +118,6 @@ class Execution:
             "result_rows": result.rows_read() if self.format else 0,
             "result_bytes": result.bytes_read() if self.format else 0,
         }
-        self._remember()
-        return slices(result)
 
     def _is_streamed(self, output: str) -> bool:
         return (
@@ -122,7 +130,8 @@ class Execution:
         )
 
     def _encoded(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        compressor, begun = encoder(self.encoding), False
+        compressor = FrameEncoder() if self._query.wants_framed_answer else encoder(self.encoding)
+        begun = False
         try:
             for block in blocks:
                 yield compressor.compress(block)

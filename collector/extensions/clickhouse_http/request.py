@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from aiohttp import BodyPartReader, web
 
 from agenttracer.collector.extensions.clickhouse_http import session
-from agenttracer.collector.extensions.clickhouse_http.encoding import decoder
+from agenttracer.collector.extensions.clickhouse_http.encoding import Decoder, decoder
 from agenttracer.collector.extensions.clickhouse_http.engine import MAX_STATEMENT_BYTES
 from agenttracer.collector.extensions.clickhouse_http.errors import DatabaseError
+from agenttracer.collector.extensions.clickhouse_http.framing import FrameDecoder
 from agenttracer.collector.extensions.clickhouse_http.options import User
 from agenttracer.collector.extensions.clickhouse_http.rules import check_setting
 
@@ -51,6 +52,9 @@ class Query:
     must_have_session: bool = False
     waits_for_end: bool = False
     accept_encoding: str = ""
+    has_framed_body: bool = False
+    wants_framed_answer: bool = False
+    protocol_version: int = 0
 
     @property
     def log_comment(self) -> str:
@@ -64,12 +68,6 @@ def read_query(request: web.Request, users: Mapping[str, User]) -> Query:
     for name, value in request.query.items():
         given.setdefault(name, value)
     name, user = _authenticate(request, given, users)
-    for unsupported in ("compress", "decompress"):
-        if given.get(unsupported, "0") not in ("0", "false"):
-            message = (
-                f"{unsupported}=1 is not supported; use HTTP compression (Accept-Encoding, Content-Encoding)"
-            )
-            raise DatabaseError(48, "NOT_IMPLEMENTED", message)
     if role := given.get("role"):
         raise DatabaseError(511, "UNKNOWN_ROLE", f"There is no role {role}")
     query = Query(
@@ -88,6 +86,9 @@ def read_query(request: web.Request, users: Mapping[str, User]) -> Query:
         must_have_session=given.get("session_check") in _TRUE,
         waits_for_end=given.get("wait_end_of_query") in _TRUE,
         accept_encoding=request.headers.get("Accept-Encoding", ""),
+        has_framed_body=given.get("decompress") in _TRUE,
+        wants_framed_answer=given.get("compress") in _TRUE,
+        protocol_version=_protocol_version(given.get("client_protocol_version", "0")),
     )
     add_fields(query, given)
     return query
@@ -119,6 +120,12 @@ def _wants_readonly(given: Mapping[str, str], user: User) -> bool:
     if wanted not in ("1", "2"):
         check_setting("readonly")
     return True
+
+
+def _protocol_version(given: str) -> int:
+    if not given.isascii() or not given.isdigit():
+        raise DatabaseError(36, "BAD_ARGUMENTS", "client_protocol_version must be a number")
+    return int(given)
 
 
 def _session_seconds(given: str | None) -> float:
@@ -163,14 +170,17 @@ def _credentials(request: web.Request, given: Mapping[str, str]) -> tuple[str, s
     return given.get("user") or "default", given.get("password", "")
 
 
-async def body(request: web.Request) -> AsyncIterator[bytes]:
-    """The request's body, decompressed, in pieces of a megabyte at most; raises ``DatabaseError``."""
+async def body(request: web.Request, query: Query) -> AsyncIterator[bytes]:
+    """The request's body, decompressed, in pieces of a megabyte or one frame; raises ``DatabaseError``."""
     decode = decoder(request.headers.get("Content-Encoding", ""))
+    unframe: Decoder = FrameDecoder() if query.has_framed_body else decoder("")
     async for received in request.content.iter_any():
         for piece in decode.decode(received):
-            yield piece
-    if rest := decode.finish():
-        yield rest
+            for data in unframe.decode(piece):
+                yield data
+    for data in unframe.decode(decode.finish()):
+        yield data
+    unframe.finish()
 
 
 async def read_form(request: web.Request, query: Query) -> None:

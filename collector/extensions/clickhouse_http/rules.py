@@ -43,7 +43,7 @@ _GLOB = re.compile(rb"[*?{]")
 
 def sources_outside(names: Iterable[str]) -> frozenset[str]:
     """Those of the engine's table functions, engines and dictionary sources that leave the store."""
-    lower = {name.lower() for name in names}
+    lower = {"disk", *(name.lower() for name in names)}  # a table's own disk may lie anywhere
     return frozenset(name for name in lower if not _OWN_SOURCES.fullmatch(name))
 
 

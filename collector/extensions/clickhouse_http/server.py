@@ -179,7 +179,7 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
             await read_form(request, query)
             pieces: AsyncIterator[bytes] = _nothing()
         else:
-            pieces = body(request)
+            pieces = body(request, query)
         text, data_at = await _read_statement(query.text, pieces)
         await self._in_thread(lambda: execution.open(text[:data_at]))
         if data_at is not None:

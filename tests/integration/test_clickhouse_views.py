@@ -1,0 +1,225 @@
+"""Runs, steps and failures as the views show them, in however many inserts their spans come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agenttracer.schemas.batch import Batch
+from tests.batches import make_batch
+from tests.clickhouse_store import Store, exporting
+
+SECOND = 1_000_000_000
+T0 = 1_790_000_000 * SECOND
+TRACE = "a" * 32
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One engine for the module; each test has a database of its own."""
+    return tmp_path_factory.mktemp("views")
+
+
+@pytest.fixture
+def store(folder: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """An exporter on an empty database."""
+    with exporting(f"chdb://{folder}", database=request.node.name, ttl=0) as store:
+        yield store
+
+
+def span(at: float, **columns: Any) -> dict[str, Any]:
+    """A span of the run, one second long, that starts so many seconds after the run."""
+    start = T0 + int(at * SECOND)
+    return {"TraceId": TRACE, "RunId": "run-1", "Timestamp": start, "Duration": SECOND, **columns}
+
+
+ROOT = span(
+    0, Duration=10 * SECOND, RunStatus="success", StepType="agent", AgentName="support", AgentVersion="1.2",
+    InputTokens=300,
+)  # fmt: skip
+RUN = [
+    ROOT,
+    span(
+        1, StepType="model", InputTokens=100, OutputTokens=20, CostUsd=Decimal("0.0012"), AgentName="writer"
+    ),
+    span(
+        2, StepType="tool", StepName="search", FailureType="tool", FailureCode="timeout", StatusCode="Error"
+    ),
+    span(3, StepType="tool", StepName="search", Attempt=2),
+    span(4, StepType="retrieve", StepName="kb", FailureType="retrieval", FailureCode="empty_retrieval"),
+    span(5, StepType="model", InputTokens=200, OutputTokens=30, CostUsd=Decimal("0.0008")),
+    span(6, StepType="", SpanId="not-a-step"),
+]
+
+
+def spans(*rows: dict[str, Any], token: str) -> Batch:
+    """One insert."""
+    return make_batch("traces", rows, resources=[{"ServiceName": "shop", "TenantId": "acme"}], token=token)
+
+
+def event(at: float, name: str, **columns: Any) -> Batch:
+    """One log event of the run."""
+    row = {"Timestamp": T0 + int(at * SECOND), "RunId": "run-1", "EventName": f"agent.run.{name}", **columns}
+    resources = [{"ServiceName": "shop", "TenantId": "acme"}]
+    return make_batch("logs", [row], resources=resources, token=f"{name}-{at}")
+
+
+def run(store: Store, columns: str) -> tuple[Any, ...]:
+    """These columns of the only run."""
+    (row,) = store.rows(f"SELECT {columns} FROM agent_runs")
+    return row
+
+
+@pytest.mark.parametrize(
+    "order",
+    [[[0, 1, 2, 3, 4, 5, 6]], [[6], [5], [4], [3], [2], [1], [0]], [[1, 3], [0, 2], [5, 4, 6]]],
+    ids=["one insert", "one insert a span, the root last", "three inserts"],
+)
+def test_a_run_is_one_row_in_however_many_inserts_it_comes(
+    folder: Path, order: list[list[int]], request: pytest.FixtureRequest
+) -> None:
+    """The order and grouping of a run's spans change nothing, before and after the parts are merged."""
+    with exporting(f"chdb://{folder}", database=request.node.name, ttl=0) as store:
+        for number, group in enumerate(order):
+            store.export(spans(*(RUN[index] for index in group), token=f"{number}"))
+        for _ in range(2):
+            expected = {
+                "TenantId": "acme",
+                "RunId": "run-1",
+                "TraceId": TRACE,
+                "AgentName": "support",
+                "AgentVersion": "1.2",
+                "ServiceName": "shop",
+                "Status": "success",
+                "DurationMs": 10_000.0,
+                "Steps": 6,
+                "ModelCalls": 2,
+                "ToolCalls": 2,
+                "Retrievals": 1,
+                "Failures": 2,
+                "InputTokens": 300,
+                "OutputTokens": 50,
+                "CostUsd": Decimal("0.002"),
+                "FailureType": "tool",
+                "FailureCode": "timeout",
+                "start": 0,
+                "end": 10 * SECOND,
+                "seen": 10 * SECOND,
+            }
+            times = ", ".join(
+                f"toUnixTimestamp64Nano({column}) - {T0} AS {name}"
+                for column, name in (("StartTime", "start"), ("EndTime", "end"), ("LastSeen", "seen"))
+            )
+            assert expected == store.row(
+                f"SELECT * EXCEPT (StartTime, EndTime, LastSeen), {times} FROM agent_runs"
+            )
+            store.client.command("OPTIMIZE TABLE agent_runs_state FINAL")
+
+
+def test_a_run_is_visible_from_the_moment_it_is_queued(store: Store) -> None:
+    """Queued, started, working, ended: the status follows, and waiting in the queue is no duration."""
+    columns = (
+        f"Status, DurationMs, Steps, AgentName, isNull(EndTime), toUnixTimestamp64Nano(StartTime) - {T0}"
+    )
+    store.export(event(-60, "queued", AgentName="support"))
+    assert ("queued", 0.0, 0, "support", True, -60 * SECOND) == run(store, columns)
+    store.export(event(-1, "started", AgentName="support"))
+    assert ("running", 0.0, 0, "support", True, -SECOND) == run(store, columns)
+    store.export(spans(RUN[1], token="child"))  # noqa: S106
+    assert ("running", 3000.0, 1, "support", True, -SECOND) == run(store, columns)
+    store.export(spans(ROOT, token="root"))  # noqa: S106
+    assert ("success", 11_000.0, 2, "support", False, -SECOND) == run(store, columns)
+
+
+def test_a_run_without_an_end_is_running(store: Store) -> None:
+    """Spans whose root never came leave a run that goes on, as long as it was seen."""
+    store.export(spans(*RUN[1:], token="t"))  # noqa: S106
+    assert ("running", 5000.0, True, 5) == run(store, "Status, DurationMs, isNull(EndTime), Steps")
+
+
+@pytest.mark.parametrize("status", ["success", "failure", "partial", "cancelled"])
+def test_the_root_decides_how_a_run_ended(folder: Path, status: str, request: pytest.FixtureRequest) -> None:
+    """Also over the count of failures, and over a cancellation that came too late."""
+    with exporting(f"chdb://{folder}", database=request.node.name, ttl=0) as store:
+        store.export(spans({**ROOT, "RunStatus": status}, *RUN[1:], token="t"), event(9, "cancelled"))  # noqa: S106
+        assert (status, 2, 10_000.0) == run(store, "Status, Failures, DurationMs")
+
+
+def test_a_run_that_was_cancelled_before_its_root_ended_is_cancelled(store: Store) -> None:
+    """The event is enough."""
+    store.export(event(-5, "queued"), event(2, "cancelled"))
+    store.export(spans(RUN[1], token="t"))  # noqa: S106
+    columns = f"Status, toUnixTimestamp64Nano(EndTime) - {T0}"
+    assert ("cancelled", 2 * SECOND) == run(store, columns)
+
+
+def test_the_same_run_id_of_two_tenants_is_two_runs(store: Store) -> None:
+    """Tenants don't see into each other's runs."""
+    store.export(spans(ROOT, token="acme"), event(0, "started"))  # noqa: S106
+    other = make_batch("traces", [ROOT], resources=[{"TenantId": "other"}], token="other")  # noqa: S106
+    store.export(other)
+    assert [("acme", 1), ("other", 1)] == store.rows(
+        "SELECT TenantId, Steps FROM agent_runs ORDER BY TenantId"
+    )
+
+
+def test_costs_that_nobody_knows_are_null(store: Store) -> None:
+    """Unknown is not free."""
+    store.export(spans(span(0, StepType="model", InputTokens=5), token="t"))  # noqa: S106
+    assert (None, 5, 0) == run(store, "CostUsd, InputTokens, OutputTokens")
+
+
+def test_steps_are_the_spans_that_are_steps(store: Store) -> None:
+    """One row a step, with its status and length."""
+    store.export(spans(*RUN, token="t"))  # noqa: S106
+    rows = store.rows("SELECT StepType, Status, FailureCode, DurationMs FROM agent_steps ORDER BY StartTime")
+    assert [
+        ("agent", "success", "", 10_000.0),
+        ("model", "success", "", 1000.0),
+        ("tool", "failure", "timeout", 1000.0),
+        ("tool", "success", "", 1000.0),
+        ("retrieve", "failure", "empty_retrieval", 1000.0),
+        ("model", "success", "", 1000.0),
+    ] == rows
+
+
+def test_a_failure_recovered_if_a_later_try_of_its_step_did_not_fail(store: Store) -> None:
+    """In the same run; another step's success, or an earlier one, is none of its own."""
+    earlier = span(0.5, StepType="retrieve", StepName="kb")
+    elsewhere = span(9, StepType="retrieve", StepName="kb", RunId="run-2")
+    store.export(spans(*RUN, earlier, elsewhere, token="t"))  # noqa: S106
+    columns = "FailureType, FailureCode, Rule, StepName, Attempt, Recovered"
+    assert [
+        ("tool", "timeout", "", "search", None, True),
+        ("retrieval", "empty_retrieval", "", "kb", None, False),
+    ] == store.rows(f"SELECT {columns} FROM agent_failures ORDER BY Time")
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("SELECT * FROM agent_steps WHERE RunId = 'run-1'", "idx_run_id"),
+        ("SELECT * FROM agent_failures WHERE RunId = 'run-1'", "idx_run_id"),
+        ("SELECT FailureCode, count() FROM agent_failures WHERE Time > now() - 3600 GROUP BY 1", "MinMax"),
+        ("SELECT FailureCode, count() FROM agent_failures GROUP BY 1", "idx_failure_code"),
+        ("SELECT count() FROM otel_traces WHERE TenantId = 'acme' AND AgentName = 'support'", "idx_agent"),
+        ("SELECT * FROM otel_traces WHERE TraceId = 'x'", "idx_trace_id"),
+        ("SELECT * FROM agent_runs WHERE RunId = 'run-1'", "PrimaryKey"),
+    ],
+)
+def test_filters_reach_the_indexes(
+    folder: Path, query: str, index: str, request: pytest.FixtureRequest
+) -> None:
+    """What dashboards ask for by run, tenant, agent, failure or time is not a scan of everything."""
+    with exporting(f"chdb://{folder}", database="filters", ttl=0) as store:
+        store.export(spans(*RUN, token="t"))  # noqa: S106
+        plan = "\n".join(str(row[0]) for row in store.rows(f"EXPLAIN indexes = 1 {query}"))
+        used = plan.replace("Min-Max", "MinMax")
+        position = used.find(index)
+        assert position >= 0
+        condition = used[position:].split("Condition:", 1)[1].split("\n", 1)[0].strip()
+        assert condition != "true"
