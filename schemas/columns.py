@@ -1,5 +1,7 @@
 """How a column says what it may carry: the field metadata that redaction and documentation read."""
 
+from functools import cache
+
 import pyarrow as pa
 
 ID = "id"  # opaque, its format enforced where it is decoded: kept
@@ -19,6 +21,12 @@ def column(name: str, arrow_type: pa.DataType, content: str, source: str, unit: 
 def content_class(field: pa.Field) -> str:
     """One of the classes above; a field without a declaration is free text."""
     return (field.metadata or {}).get(b"content", TEXT.encode()).decode()
+
+
+@cache
+def content_classes(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
+    """(column, content class) of a declared schema."""
+    return tuple((field.name, content_class(field)) for field in schema)
 
 
 STRINGS = pa.dictionary(pa.int32(), pa.string())

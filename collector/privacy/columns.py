@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.attributes import compact
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms
-from agenttracer.schemas.columns import HASHED, ID, LABEL, NAME, SAFE, TOOL_NAME, content_class
+from agenttracer.schemas.columns import HASHED, ID, LABEL, NAME, SAFE, TOOL_NAME, content_classes
 
 _CHECKED = (LABEL, NAME, TOOL_NAME)
 
@@ -31,13 +30,15 @@ def columns_to_check(
     tables: Mapping[str, pa.RecordBatch], schemas: Mapping[str, pa.Schema]
 ) -> list[CheckedColumn]:
     """The columns of all tables that are declared to hold labels or names."""
-    return [
-        CheckedColumn(name, field.name, content_class(field), table.column(field.name).dictionary_encode())
-        for name, table in tables.items()
-        if name != "attributes"
-        for field in schemas[name]
-        if content_class(field) in _CHECKED and table.schema.get_field_index(field.name) >= 0
-    ]
+    found = []
+    for name, table in tables.items():
+        if name == "attributes" or not table.num_rows:
+            continue
+        held = set(table.schema.names)
+        for column, kind in content_classes(schemas[name]):
+            if kind in _CHECKED and column in held and table.column(column).null_count < table.num_rows:
+                found.append(CheckedColumn(name, column, kind, table.column(column).dictionary_encode()))
+    return found
 
 
 def redact_columns(
@@ -53,22 +54,22 @@ def redact_columns(
     """
     columns: dict[str, pa.Array] = {}
     lost = np.zeros(table.num_rows, np.int64)
-    for field in schema:
-        index = table.schema.get_field_index(field.name)
-        if index < 0:
+    held = set(table.schema.names)
+    for name, kind in content_classes(schema):
+        if name not in held:
             continue
-        column = table.column(index)
-        kind = content_class(field)
-        if kind in (SAFE, ID):
-            columns[field.name] = compact(column) if pa.types.is_dictionary(column.type) else column
-        elif field.name in verdicts:
-            columns[field.name], sizes = _judged(column, *verdicts[field.name], pseudonyms, tenant)
+        column = table.column(name)
+        if kind in (SAFE, ID) or column.null_count == len(column):
+            # Safe dictionaries are made here, from closed lists: no entry of theirs is anybody's text.
+            columns[name] = column
+        elif name in verdicts:
+            columns[name], sizes = _judged(column, *verdicts[name], pseudonyms, tenant)
             lost += sizes
         elif kind == HASHED:
             encoded = column.dictionary_encode()
-            columns[field.name] = pseudonyms.tokens(encoded.dictionary, tenant).take(encoded.indices)
+            columns[name] = pseudonyms.tokens(encoded.dictionary, tenant).take(encoded.indices)
         else:
-            columns[field.name] = _empty(table.num_rows)
+            columns[name] = _empty(table.num_rows)
             lost += _lengths(column)
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)), lost
 
@@ -93,7 +94,7 @@ def _judged(
 
 
 def _empty(rows: int) -> pa.StringArray:
-    return pa.array([""], pa.string()).take(pa.array(np.zeros(rows, np.int8)))
+    return pa.repeat(pa.scalar("", pa.string()), rows)
 
 
 def _lengths(column: pa.StringArray) -> npt.NDArray[np.int64]:

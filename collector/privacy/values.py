@@ -58,24 +58,39 @@ DETECTORS = {
 """What nobody may find in a store: class → RE2 pattern, as short as tells it."""
 
 _ANY = "|".join(f"(?:{pattern})" for pattern in DETECTORS.values())
+# Something of each of the above, cheap to compile: only what it hits is worth the detectors themselves.
+_HINT = (
+    r"@|eyJ|-----BEGIN|[spr]k[-_]|hf_|AKIA|ASIA|AIza|gh[pousr]_|github_pat_|glpat-|xox|://|"
+    r"(?i:bearer|basic)|[A-Z][A-Z][0-9][0-9][A-Z0-9]|[0-9][ -][0-9]|\+[0-9]"
+)
 
 
 def check(values: Sequence[tuple[str, pa.StringArray]]) -> list[npt.NDArray[np.bool_]]:
     """For each (class, distinct values) which of the values may stay; missing ones may not."""
     if not values:
         return []
-    verdicts: list[npt.NDArray[np.bool_]] = [np.zeros(0, bool)] * len(values)
+    lengths = np.array([len(distinct) for _, distinct in values])
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    together = pa.concat_arrays([distinct for _, distinct in values])
+    fits = ~_flags(_detected(together))
+    characters = pc.fill_null(pc.utf8_length(together), 0).to_numpy(zero_copy_only=False)
     for kind, (shape, longest) in _SHAPES.items():
-        numbers = [number for number, (wanted, _) in enumerate(values) if wanted == kind]
-        if not numbers:
-            continue
-        together = pa.concat_arrays([values[number][1] for number in numbers])
-        fits = pc.and_(
-            pc.match_substring_regex(together, shape), pc.less_equal(pc.utf8_length(together), longest)
-        )
-        fits = pc.and_(fits, pc.invert(pc.match_substring_regex(together, _ANY)))
-        flags = pc.fill_null(fits, False).to_numpy(zero_copy_only=False)
-        ends = np.cumsum([len(values[number][1]) for number in numbers])
-        for number, part in zip(numbers, np.split(flags, ends[:-1]), strict=True):
-            verdicts[number] = part
-    return verdicts
+        own = np.repeat([wanted == kind for wanted, _ in values], lengths)
+        if own.any():
+            looks = _flags(pc.match_substring_regex(together.filter(pa.array(own)), shape))
+            fits[own] &= looks & (characters[own] <= longest)
+    return np.split(fits, starts[1:-1])
+
+
+def _detected(values: pa.StringArray) -> pa.BooleanArray:
+    """In which values a detector finds something."""
+    hinted = pc.match_substring_regex(values, _HINT)
+    if not pc.any(hinted, min_count=0).as_py():
+        return hinted
+    return pc.replace_with_mask(
+        hinted, pc.fill_null(hinted, False), pc.match_substring_regex(values.filter(hinted), _ANY)
+    )
+
+
+def _flags(booleans: pa.BooleanArray) -> npt.NDArray[np.bool_]:
+    return pc.fill_null(booleans, False).to_numpy(zero_copy_only=False)

@@ -60,11 +60,7 @@ def _step_types(attributes: View, batch: Batch) -> pa.StringArray:
         for key, table in STEP_TYPES.items()
         if key in found
     ]
-    steps = (
-        pc.coalesce(*types, "")
-        if types
-        else pa.array([""] * 1).take(pa.array(np.zeros(batch.num_rows, np.int8)))
-    )
+    steps = pc.coalesce(*types, "") if types else pa.repeat(pa.scalar("", pa.string()), batch.num_rows)
     names = batch.rows.schema.get_field_index("StepName")
     if names >= 0:
         planning = pc.fill_null(pc.match_substring_regex(batch.rows.column(names), PLANNING_NAMES), False)

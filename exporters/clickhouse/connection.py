@@ -131,7 +131,7 @@ def _store_cause(folder: str, message: str) -> str:
         return "this process has another embedded store open, and can have only one"
     if _is_locked(os.path.join(folder, "status")):
         return "another process has it open; stop that process, or ask it over its clickhouse_http extension"
-    return "the engine refused the folder; is it a store, and of this version?"
+    return "the engine refused the folder; choose an empty one, or the store of a collector of this version"
 
 
 def _is_locked(path: str) -> bool:
@@ -148,5 +148,5 @@ def _is_locked(path: str) -> bool:
 def _cause(error: Exception) -> str:
     code = code_of(error)
     if code is None:
-        return f"{describe(error)}; is it running, and is the endpoint its HTTP port?"
+        return f"{describe(error)}; check that it runs and that the endpoint is its HTTP port"
     return _CAUSES.get(code, describe(error))

@@ -1,38 +1,32 @@
 -- Failures: one row for each step that failed of itself. It recovered if a later try of the same step of the
--- same run did not fail.
+-- same run did not fail; only runs with failures are searched for one.
 CREATE VIEW IF NOT EXISTS agent_failures{on_cluster}
 AS SELECT
-    TenantId,
-    RunId,
-    TraceId,
-    SpanId,
-    StepType,
-    StepName,
-    AgentName,
-    FailureType,
-    FailureCode,
-    Rule,
-    Attempt,
-    LastSuccess > Time AS Recovered,
-    Time
-FROM
+    f.TenantId AS TenantId,
+    f.RunId AS RunId,
+    f.TraceId AS TraceId,
+    f.SpanId AS SpanId,
+    f.StepType AS StepType,
+    f.StepName AS StepName,
+    f.AgentName AS AgentName,
+    f.FailureType AS FailureType,
+    f.FailureCode AS FailureCode,
+    f.FailureRule AS Rule,
+    f.Attempt AS Attempt,
+    toBool(ifNull(s.LastSuccess > f.Timestamp, 0)) AS Recovered,
+    f.Timestamp AS Time
+FROM otel_traces AS f
+LEFT JOIN
 (
     SELECT
         TenantId,
         RunId,
-        TraceId,
-        SpanId,
         StepType,
         StepName,
-        AgentName,
-        FailureType,
-        FailureCode,
-        FailureRule AS Rule,
-        Attempt,
-        Timestamp AS Time,
-        maxIf(Timestamp, FailureCode = '' AND StatusCode != 'Error')
-            OVER (PARTITION BY TenantId, RunId, StepType, StepName) AS LastSuccess
+        max(Timestamp) AS LastSuccess
     FROM otel_traces
-    WHERE StepType != ''
-)
-WHERE FailureCode != ''
+    WHERE StepType != '' AND FailureCode = '' AND StatusCode != 'Error'
+        AND (TenantId, RunId) IN (SELECT TenantId, RunId FROM otel_traces WHERE FailureCode != '')
+    GROUP BY TenantId, RunId, StepType, StepName
+) AS s USING (TenantId, RunId, StepType, StepName)
+WHERE f.StepType != '' AND f.FailureCode != ''
