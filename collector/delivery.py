@@ -26,6 +26,7 @@ from agenttracer.schemas.batch import Signal
 _log = logging.getLogger("agenttracer.delivery")
 _BUG_ATTEMPTS = 5
 _LOOKS_PER_FLUSH = 5
+_REPLAYED_SECONDS = 5.0
 _LAST_ATTEMPT_SECONDS = 10.0
 
 
@@ -103,7 +104,9 @@ class Delivery:
                 self._appended.set()
                 return
             if not groups:
-                await self._appended.wait()
+                with suppress(TimeoutError):
+                    # Dead letters are put back in line by another process, which wakes nobody here.
+                    await asyncio.wait_for(self._appended.wait(), _REPLAYED_SECONDS)
                 continue
             await asyncio.sleep(min(flush_seconds - age, flush_seconds / _LOOKS_PER_FLUSH) + 0.001)
 

@@ -144,7 +144,7 @@ class Journal(Books):
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
         (self.id,) = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
         (self.waiting_bytes,) = connection.execute(
-            "SELECT coalesce(sum(length(payload)), 0) FROM groups"
+            "SELECT coalesce(sum(length(payload)), 0) FROM groups WHERE only_exporter = ''"
         ).fetchone()
         since = time.time() - self.window_seconds
         for digest, rows, rejected in connection.execute(
@@ -332,41 +332,14 @@ class Journal(Books):
         )
         deleted = connection.execute(
             "DELETE FROM groups WHERE pipeline = ?1 "
-            "AND id <= (SELECT min(position) FROM cursors WHERE pipeline = ?1) RETURNING length(payload)",
+            "AND id <= (SELECT min(position) FROM cursors WHERE pipeline = ?1) "
+            # Replayed dead letters were put in line behind this process's back, and are not in its count.
+            "RETURNING iif(only_exporter = '', length(payload), 0)",
             (claim.pipeline,),
         ).fetchall()
         return sum(size for (size,) in deleted)
 
-    # ---- dead letters and books
-
-    def dead_letters(self) -> list[tuple[int, str, str, str, int, str, float]]:
-        """(id, pipeline, exporter, tenant, rows, reason, unix time) of each, oldest first."""
-        with self._reading() as connection:
-            return connection.execute(
-                "SELECT id, pipeline, exporter, tenant, rows, reason, time FROM dead_letters ORDER BY id"
-            ).fetchall()
-
-    def replay(self, identifiers: Iterable[int]) -> int:
-        """Put dead letters back in line for the exporter that refused them; returns their rows."""
-        replayed = 0
-        with self._transaction() as (connection, books):
-            for identifier in identifiers:
-                letter = connection.execute(
-                    "DELETE FROM dead_letters WHERE id = ? "
-                    "RETURNING pipeline, tenant, rows, exporter, payload, reason",
-                    (identifier,),
-                ).fetchone()
-                if letter is None:
-                    continue
-                pipeline, tenant, rows, exporter, payload, reason = letter
-                connection.execute(
-                    "INSERT INTO groups (pipeline, tenant, rows, time, only_exporter, payload) "
-                    "VALUES (?, ?, ?, ?, ?, ?)",
-                    (pipeline, tenant, rows, time.time(), exporter, payload),
-                )
-                books[(pipeline, tenant, "dead_lettered", reason, exporter)] -= rows
-                replayed += rows
-        return replayed
+    # ---- books
 
     def entries(self) -> list[Entry]:
         """The books as of the last commit, and what waits, counted from the groups themselves."""

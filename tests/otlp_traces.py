@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-START_UNIX_NS = 1_790_000_000_000_000_000
+START_UNIX_NS = time.time_ns()
+"""Now: rows that are older than the store keeps them would be gone at once."""
 _identifiers = itertools.count(1)
 
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from agenttracer.collector import dead_letters
 from agenttracer.collector.errors import StartError, Unavailable
-from agenttracer.collector.journal import Group, Journal, Receipt
+from agenttracer.collector.journal import Group, Journal, Receipt, connect
 
 
 @pytest.fixture
@@ -181,31 +183,16 @@ def test_refused_rows_are_kept_as_dead_letters(journal: Journal) -> None:
 
     journal.bury(claim, "clickhouse_53")
 
-    assert [letter[1:6] for letter in journal.dead_letters()] == [
-        ("traces", "store", "default", 2, "clickhouse_53")
-    ]
+    with closing(connect(journal.directory / "journal.sqlite")) as connection:
+        (letter,) = dead_letters.read(connection)
+    assert ("traces", "store", "default", 2, "clickhouse_53") == (
+        letter.pipeline,
+        letter.exporter,
+        letter.tenant,
+        letter.rows,
+        letter.reason,
+    )
     assert journal.claim("traces", "store", 10) is None
-
-
-def test_replayed_dead_letters_go_to_the_exporter_that_refused_them(journal: Journal) -> None:
-    """A replay puts the rows back for that exporter alone, and the books follow."""
-    append(journal, 2)
-    claim = journal.claim("traces", "store", 10)
-    assert claim is not None
-    journal.bury(claim, "clickhouse_53")
-    other = journal.claim("traces", "slow", 10)
-    assert other is not None
-    journal.advance(other)
-
-    replayed = journal.replay([letter[0] for letter in journal.dead_letters()])
-
-    assert replayed == 2
-    assert journal.dead_letters() == []
-    assert journal.claim("traces", "slow", 10) is None
-    again = journal.claim("traces", "store", 10)
-    assert again is not None
-    assert again.groups[0].payload == b"payload of 2"
-    assert books(journal) == {"received": 2, "waiting": 2, "dead_lettered": 0}
 
 
 def test_an_exporter_that_is_gone_does_not_fill_the_journal(tmp_path: Path) -> None:

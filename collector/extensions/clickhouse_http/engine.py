@@ -48,6 +48,7 @@ class Handle:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self._stream: Stream | None = None
         self._changed: set[str] = set()
         self.set({name: literal(value) for name, value in _SERVER_SETTINGS.items()})
         self._changed.clear()
@@ -60,22 +61,14 @@ class Handle:
         except Exception as error:
             raise from_engine(error) from None
 
-    def stream(self, sql: bytes, output_format: str) -> Iterator[bytes]:
-        """Run a SELECT block by block; close the iterator to cancel it."""
+    def stream(self, sql: bytes, output_format: str) -> Stream:
+        """Run a SELECT block by block."""
         _refuse_python_format(output_format)
         try:
-            stream = self._connection.send_query(sql, output_format)
+            self._stream = Stream(self._connection.send_query(sql, output_format))
         except Exception as error:
             raise from_engine(error) from None
-        try:
-            while (block := stream.fetch()) is not None:
-                yield block.bytes()
-        except GeneratorExit:
-            raise
-        except Exception as error:
-            raise from_engine(error) from None
-        finally:
-            stream.close()
+        return self._stream
 
     def insert(self, sql: bytes, input_format: str) -> Insert:
         """Begin an INSERT whose data follow."""
@@ -107,14 +100,46 @@ class Handle:
 
     def reset(self) -> None:
         """Back to how the handle was made."""
+        self._close_stream()
         self.set(dict.fromkeys(self._changed, "DEFAULT"))
         self.set({name: literal(value) for name, value in _SERVER_SETTINGS.items()})
         self._changed.clear()
         self.use("default")
 
     def close(self) -> None:
-        """Give the handle back; what runs on it is cancelled."""
+        """Give the handle back; a stream is cancelled."""
+        self._close_stream()
         self._connection.close()
+
+    def _close_stream(self) -> None:
+        # Before its handle: closing a stream whose handle is gone never returns.
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+class Stream:
+    """The blocks of a SELECT, formatted one by one."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            block = self._stream.fetch()
+        except Exception as error:
+            raise from_engine(error) from None
+        if block is None:
+            raise StopIteration
+        data: bytes = block.bytes()
+        return data
+
+    def close(self) -> None:
+        """Cancel what is not read."""
+        self._stream.close()
 
 
 class Insert:

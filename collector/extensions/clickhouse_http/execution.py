@@ -192,8 +192,6 @@ class Execution:
 
     def close(self) -> None:
         """Give everything back; what was not finished is cancelled."""
-        if self._blocks is not None:
-            self._blocks.close()  # type: ignore[attr-defined]
         if self._insert is not None:
             self._insert.cancel()
         handle, self._handle = self._handle, None

@@ -140,7 +140,8 @@ class Cursor:
             if flags & _HAS_KEYS:
                 inner, nested = _parse(arguments[0])
                 self.skip(nested[0] if inner == "Nullable" else arguments[0], self._number())
-            self.at += self._number() << (flags & 0xF)
+            indexes = self._number()
+            self.at += indexes << (flags & 0xF)
 
     def _skip_last(self, arguments: list[str], rows: int) -> None:
         self.skip(arguments[-1], rows)

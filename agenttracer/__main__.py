@@ -1,0 +1,7 @@
+"""``python -m agenttracer`` is the ``agenttracer`` command."""
+
+import sys
+
+from agenttracer.collector.cli.main import main
+
+sys.exit(main())

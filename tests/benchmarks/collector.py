@@ -1,0 +1,125 @@
+"""The collector as a user starts it: the command, the shipped configuration, one exporter.
+
+agenttracer collector --config otel-config.yaml --set service.pipelines.traces.exporters=[debug] …
+
+Its journal says, read-only and from outside, what is delivered and how large the groups were.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from multiprocessing import get_context
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import clickhouse_connect
+
+from tests.benchmarks.target import Target, await_port, free_port, stop
+
+_CONFIG = Path(__file__).parents[2] / "otel-config.yaml"
+_COMMAND = Path(sys.executable).with_name("agenttracer")
+_SIGNALS = ("traces", "logs", "metrics")
+
+
+class Collector(Target):
+    """Redaction and journal on; ``exporter`` is an id of the configuration, alone at every pipeline's end."""
+
+    def __init__(self, name: str, exporter: str, transport: str) -> None:
+        self.name = name
+        self._exporter = exporter
+        self._transport = transport
+        self._last_group = self._groups = self._rows = self._payload_bytes = 0
+        self._store_bytes: float | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="agenttracer-bench-")
+        folder = Path(self._folder.name)
+        ports = {name: free_port() for name in ("grpc", "http", "prometheus", "health")}
+        environment = {
+            **os.environ,
+            "AGENTTRACER_DATA_DIR": self._folder.name,
+            **{f"AGENTTRACER_{name.upper()}_ENDPOINT": f"localhost:{port}" for name, port in ports.items()},
+        }
+        environment.pop("AGENTTRACER_CLICKHOUSE_ENDPOINT", None)
+        overrides = [
+            "service.telemetry.logs.level=WARN",
+            f"exporters.{self._exporter}={{}}",  # declares it where the file doesn't
+            *(f"service.pipelines.{signal}.exporters=[{self._exporter}]" for signal in _SIGNALS),
+        ]
+        log = folder / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [
+                    _COMMAND,
+                    "collector",
+                    "--config",
+                    _CONFIG,
+                    *(f"--set={override}" for override in overrides),
+                ],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.pid = self._process.pid
+        await_port(ports["grpc"], self._process, log)
+        self.address = f"localhost:{ports[self._transport]}"
+        self._journal = sqlite3.connect(
+            f"file:{folder / 'journal' / 'journal.sqlite'}?mode=ro", uri=True, isolation_level=None
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._journal.close()
+        stop(self._process)
+        store = Path(self._folder.name) / "clickhouse"
+        if error is None and store.is_dir():
+            with get_context("spawn").Pool(1) as pool:  # a process can open one embedded store in its life
+                self._store_bytes = pool.apply(_bytes_a_span, (str(store),))
+        self._folder.cleanup()
+
+    def delivered(self, spans: int) -> bool:
+        (stored,) = self._journal.execute(
+            "SELECT coalesce(sum(rows), 0) FROM books WHERE state = 'stored'"
+        ).fetchone()
+        self._look_at_groups()
+        return bool(stored >= spans)
+
+    def _look_at_groups(self) -> None:
+        # Groups stay until they are delivered: a look now and then sees nearly all of them.
+        last, groups, rows, payload_bytes = self._journal.execute(
+            "SELECT max(id), count(*), sum(rows), sum(length(payload)) FROM groups WHERE id > ?",
+            (self._last_group,),
+        ).fetchone()
+        if groups:
+            self._last_group = last
+            self._groups += groups
+            self._rows += rows
+            self._payload_bytes += payload_bytes
+
+    def figures(self) -> Mapping[str, float]:
+        seen = {}
+        if self._groups:
+            seen = {
+                "group_spans": self._rows / self._groups,
+                "journal_bytes_a_span": self._payload_bytes / self._rows,
+            }
+        return seen if self._store_bytes is None else {**seen, "store_bytes_a_span": self._store_bytes}
+
+
+def _bytes_a_span(store: str) -> float:
+    """Of all active parts, views included."""
+    with closing(clickhouse_connect.get_client(dsn=f"chdb://{store}")) as client:
+        size = client.command(
+            "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'default'"
+        )
+        spans = client.command("SELECT count() FROM otel_traces")
+    return float(size) / int(spans)  # type: ignore[arg-type]

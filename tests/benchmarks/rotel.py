@@ -1,0 +1,79 @@
+"""Rotel, a collector in Rust: from PyPI into a folder of its own, its ClickHouse exporter into a sink.
+
+~/.cache/agenttracer-bench/rotel     made at the first run; delete it to get a newer one
+
+It neither redacts nor keeps anything on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.benchmarks.sink import Sink
+from tests.benchmarks.target import Target, await_port, free_port, stop
+
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agenttracer-bench"
+
+
+class Rotel(Target):
+    """Rotel with its defaults."""
+
+    name = "rotel"
+
+    def __init__(self, transport: str) -> None:
+        self._transport = transport
+        self._sink = Sink()
+
+    def __enter__(self) -> Self:
+        self._sink.__enter__()
+        self._folder = tempfile.TemporaryDirectory(prefix="agenttracer-bench-")
+        ports = {name: free_port() for name in ("grpc", "http")}
+        log = Path(self._folder.name) / "log"
+        endpoints = [f"--otlp-{name}-endpoint=127.0.0.1:{port}" for name, port in ports.items()]
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [
+                    *(_binary(), "start", *endpoints, "--exporter=clickhouse"),
+                    f"--clickhouse-exporter-endpoint=http://127.0.0.1:{self._sink.port}",
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.pid = self._process.pid
+        await_port(ports["grpc"], self._process, log)
+        self.address = f"127.0.0.1:{ports[self._transport]}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stop(self._process)
+        self._sink.__exit__(kind, error, trace)
+        self._folder.cleanup()
+
+    def delivered(self, spans: int) -> bool:
+        return self._sink.spans >= spans
+
+
+def install_rotel() -> str:
+    """Its version, after installing it if it is missing; raises ``RuntimeError`` if that fails."""
+    pip = [_CACHE / "rotel" / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    try:
+        if not _binary().exists():
+            subprocess.run([sys.executable, "-m", "venv", _CACHE / "rotel"], check=True)
+            subprocess.run([*pip, "install", "--pre", "rotel"], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeError(f"rotel can't be installed: {error}") from error
+    (installed,) = _binary().parents[1].glob("rotel-*.dist-info")
+    return installed.stem.removeprefix("rotel-")
+
+
+def _binary() -> Path:
+    found = sorted((_CACHE / "rotel").glob("lib/python*/site-packages/rotel/rotel-agent"))
+    return found[-1] if found else _CACHE / "rotel" / "rotel-agent"
