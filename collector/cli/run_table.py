@@ -1,7 +1,7 @@
 """Runs as a table, the newest first, or as a line each.
 
-run       agent             status   started   duration  steps  tokens in/out  failure
-e3fa0d92  customer-support  failure  14:03:11  15 ms         7      1145 / 201  tool/timeout
+run       agent             status   started   duration  steps    tokens  first failure
+e3fa0d92  customer-support  failure  14:03:11     15 ms      7  1145/201  tool/timeout
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ _MIN_ID_CHARACTERS = 8
 def make_run_table(runs: Sequence[Row]) -> Table:
     """The ids are as short as ``runs show`` needs them to tell these runs apart."""
     table = Table(box=None, padding=(0, 1), header_style="bold")
+    # In a narrow terminal the columns that may wrap give way.
     several_tenants = len({run["TenantId"] for run in runs}) > 1
     table.add_column("run", no_wrap=True)
     if several_tenants:
-        table.add_column("tenant", overflow="ellipsis", no_wrap=True)
-    table.add_column("agent", overflow="ellipsis", no_wrap=True)
+        table.add_column("tenant", overflow="ellipsis")
+    table.add_column("agent", overflow="ellipsis")
     table.add_column("status", no_wrap=True)
     table.add_column("started", no_wrap=True)
     table.add_column("duration", justify="right", no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
-    table.add_column("tokens in/out", justify="right", no_wrap=True)
-    table.add_column("failure", overflow="ellipsis", no_wrap=True)
+    table.add_column("tokens", justify="right", no_wrap=True)
+    table.add_column("first failure", overflow="fold")
     length = short_id_length([run["RunId"] for run in runs])
     for run in runs:
         tenant = [text(run["TenantId"])] if several_tenants else []
@@ -102,7 +103,7 @@ def started(unix_ns: int) -> str:
 def tokens(row: Row) -> str:
     """Input and output tokens; nothing if there were none, or nobody counted."""
     read, written = row["InputTokens"], row["OutputTokens"]
-    return f"{read or 0} / {written or 0}" if read or written else ""
+    return f"{read or 0}/{written or 0}" if read or written else ""
 
 
 def failure(row: Row) -> str:

@@ -8,6 +8,7 @@ http(s)://…    ─────────────────────
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ class Store:
 @contextmanager
 def open_store(endpoint: str | None, database: str) -> Iterator[Store]:
     """The store at an endpoint, or where AGENTTRACER_CLICKHOUSE_ENDPOINT and AGENTTRACER_DATA_DIR say it is."""
+    # What it would log is said here in one sentence, or quotes rows.
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     endpoint = endpoint or default_endpoint()
     if endpoint.startswith(_EMBEDDED):
         client, where, is_shared = _open_folder(_folder_of(endpoint), database)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console, Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -39,80 +39,99 @@ _COUNTS = (
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MIN_BAR_CHARACTERS = 12
 _MAX_BAR_CHARACTERS = 60
-_NAME_CHARACTERS = 32
-_OTHER_COLUMNS = 78
+_MAX_NAME_CHARACTERS = 32
+_FIXED_CHARACTERS = 46
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    step: Row
+    name: str
+    failure: str
+    recovered: bool
+
+    @property
+    def bar_style(self) -> str:
+        if self.failure or self.step["Status"] == "failure":
+            return "yellow" if self.recovered else "red"
+        return _TYPE_STYLES.get(self.step["StepType"], "")
 
 
 def make_waterfall(run: Row, steps: Sequence[Row], failures: Sequence[Row], console: Console) -> Group:
     """The run's facts, its steps in the order of calls, and where it failed."""
     recovered = {failed["SpanId"] for failed in failures if failed["Recovered"]}
-    width = max(_MIN_BAR_CHARACTERS, min(_MAX_BAR_CHARACTERS, console.width - _OTHER_COLUMNS))
+    lines = [_line(step, depth, step["SpanId"] in recovered) for step, depth in in_call_order(steps)]
+    bars = draw_bars([line.step for line in lines], _bar_characters(lines, console.width))
     table = Table(box=None, padding=(0, 1), header_style="bold")
     table.add_column("step", no_wrap=True)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=_NAME_CHARACTERS)
+    table.add_column("name", overflow="ellipsis", max_width=_MAX_NAME_CHARACTERS)
     table.add_column("try", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=width)
+    table.add_column("", no_wrap=True)
     table.add_column("duration", justify="right", no_wrap=True)
-    table.add_column("tokens in/out", justify="right", no_wrap=True)
-    table.add_column("failure", no_wrap=True, overflow="ellipsis")
-    for step, depth, bar in lay_out(steps, width):
-        kind = step["StepType"]
-        failed = bool(step["FailureCode"]) or step["Status"] == "failure"
-        style = "red" if failed else _TYPE_STYLES.get(kind, "")
+    table.add_column("tokens", justify="right", no_wrap=True)
+    table.add_column("failure", overflow="fold")
+    for line, bar in zip(lines, bars, strict=True):
+        step = line.step
         table.add_row(
-            text(kind, style),
-            text("  " * depth + _name(step)),
+            text(step["StepType"], _TYPE_STYLES.get(step["StepType"], "")),
+            text(line.name),
             text(step["Attempt"]),
-            Text(bar, style=style),
+            text(bar, line.bar_style),
             text(format_ms(step["DurationMs"])),
             text(tokens(step)),
-            text(
-                _failure(step, step["SpanId"] in recovered),
-                "yellow" if step["SpanId"] in recovered else "red",
-            ),
+            text(line.failure, "yellow" if line.recovered else "red"),
         )
-    return Group(_facts(run), Padding(table, (1, 0, 0, 0)))
+    return Group(_facts(run), "", table)
 
 
-def lay_out(steps: Sequence[Row], width: int) -> Iterator[tuple[Row, int, str]]:
-    """Each step with its depth and its bar of at most ``width`` characters, callers before what they called."""
-    if not steps:
-        return
-    begin = min(step["StartTimeNs"] for step in steps)
-    end = max(step["StartTimeNs"] + step["DurationMs"] * 1e6 for step in steps)
-    scale = width / max(end - begin, 1)
-    for step, depth in _in_call_order(steps):
-        offset = (step["StartTimeNs"] - begin) * scale
-        yield step, depth, _bar(offset, step["DurationMs"] * 1e6 * scale, width)
+def _line(step: Row, depth: int, recovered: bool) -> _Line:
+    name = step["StepName"] or step["ToolName"] or step["Model"] or step["AgentName"] or "-"
+    failed = f"{failure(step)} (recovered)" if recovered else failure(step)
+    return _Line(step, "  " * depth + name, failed, recovered)
 
 
-def _in_call_order(steps: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+def _bar_characters(lines: Sequence[_Line], width: int) -> int:
+    """What the other columns leave."""
+    name = min(_MAX_NAME_CHARACTERS, max((len(line.name) for line in lines), default=0))
+    failed = max((len(line.failure) for line in lines), default=0)
+    return max(_MIN_BAR_CHARACTERS, min(_MAX_BAR_CHARACTERS, width - name - failed - _FIXED_CHARACTERS))
+
+
+def in_call_order(steps: Sequence[Row]) -> Iterator[tuple[Row, int]]:
+    """Every step with its depth, callers before what they called."""
     known = {step["SpanId"] for step in steps}
     children: defaultdict[str, list[Row]] = defaultdict(list)
     for step in steps:
         # A parent that isn't a step, or never came, leaves its children at the top.
         children[step["ParentSpanId"] if step["ParentSpanId"] in known else ""].append(step)
-    stack = [(step, 0) for step in reversed(children[""])]
+    stack = [(step, 0) for step in reversed(children.pop("", []))]
     while stack:
         step, depth = stack.pop()
         yield step, depth
         stack.extend((child, depth + 1) for child in reversed(children.pop(step["SpanId"], [])))
+    # Spans that name each other as parents hang from nothing.
+    for circle in children.values():
+        yield from ((step, 0) for step in circle)
+
+
+def draw_bars(steps: Sequence[Row], width: int) -> list[str]:
+    """A bar for each step, at most ``width`` characters, on one axis from the first start to the last end."""
+    if not steps:
+        return []
+    begin = min(step["StartTimeNs"] for step in steps)
+    end = max(step["StartTimeNs"] + step["DurationMs"] * 1e6 for step in steps)
+    scale = width / max(end - begin, 1)
+    return [
+        _bar((step["StartTimeNs"] - begin) * scale, step["DurationMs"] * 1e6 * scale, width) for step in steps
+    ]
 
 
 def _bar(offset: float, length: float, width: int) -> str:
     """Blanks, then blocks; the last one to an eighth of a character, and at least a sliver."""
     start = min(int(offset), width - 1)
-    eighths = max(1, round(length * 8))
-    full, rest = divmod(min(eighths, (width - start) * 8), 8)
-    return " " * start + _EIGHTHS[8] * full + (_EIGHTHS[rest] if rest else "")
-
-
-def _name(step: Row) -> str:
-    return str(step["StepName"] or step["ToolName"] or step["Model"] or step["AgentName"] or "-")
-
-
-def _failure(step: Row, recovered: bool) -> str:
-    return f"{failure(step)} (recovered)" if recovered else failure(step)
+    eighths = min(max(1, round(length * 8)), (width - start) * 8)
+    full, rest = divmod(eighths, 8)
+    return " " * start + _EIGHTHS[8] * full + _EIGHTHS[rest].strip()
 
 
 def _facts(run: Row) -> Group:

@@ -151,7 +151,6 @@ def test_errors_are_clickhouses(
     assert re.fullmatch(line, reply.text, re.DOTALL)
     assert 1 == reply.text.count("DB::Exception")
 
-
     assert (501, "48") == (reply.status, _code(reply))
     assert "Accept-Encoding" in reply.text
 

@@ -1,5 +1,6 @@
 """The shipped configuration, running: what comes in rests in the store, and nothing private does anywhere."""
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -85,17 +86,15 @@ def test_no_table_holds_a_marker(replayed: RunningCollector) -> None:
     assert sum(rows for [[_, rows]] in counts) > 1000
 
 
-def test_the_decoded_journal_holds_no_marker(replayed: RunningCollector, tmp_path: Path) -> None:
+def test_the_decoded_journal_holds_no_marker(tmp_path: Path) -> None:
     """What the journal holds is compressed; unpacked, it has no marker either."""
-    with running_collector(
-        tmp_path, environment={"AGENTTRACER_CLICKHOUSE_ENDPOINT": "http://localhost:1"}
-    ) as other:
+    waiting = "exporters.clickhouse.sending_queue.batch={flush_timeout: 1h, min_size: 50000}"
+    with running_collector(tmp_path, "--config", str(CONFIG), "--set", waiting) as collector:
         for kind, _, body in captures()[:60]:
-            other.export(kind, body)
-        other.kill()
-        connection = sqlite3.connect(other.data / "journal" / "journal.sqlite")
-        payloads = [row[0] for row in connection.execute("SELECT payload FROM groups")]
-        connection.close()
+            collector.export(kind, body)
+        collector.kill()
+        with contextlib.closing(sqlite3.connect(collector.data / "journal" / "journal.sqlite")) as connection:
+            payloads = [row[0] for row in connection.execute("SELECT payload FROM groups")]
 
     assert len(payloads) >= 3
     assert not any(MARKERS.search(_text(unpack([payload]))) for payload in payloads)
@@ -147,6 +146,8 @@ def test_acknowledged_rows_survive_a_kill(tmp_path: Path) -> None:
         collector.start()
         collector.export(Signal.TRACES, repeated)
         collector.wait_until_stored()
+        assert collector.stop() == 0
+        collector.start()
         books = collector.books()
         assert collector.stop() == 0
 

@@ -17,7 +17,13 @@ def traces(marker: str, spans: int = 2) -> Batch:
     return make_batch(
         "traces",
         rows=[
-            {"TraceId": marker * 16, "SpanId": f"{n:016x}", "SpanKind": "Client", "StepType": "tool", "Resource": 0}
+            {
+                "TraceId": marker * 16,
+                "SpanId": f"{n:016x}",
+                "SpanKind": "Client",
+                "StepType": "tool",
+                "Resource": 0,
+            }
             for n in range(spans)
         ],
         resources=[{"ServiceName": marker}],
@@ -40,7 +46,8 @@ def test_an_empty_batch_comes_back(signal: Signal) -> None:
     unpacked = unpack([pack(batch)])
 
     assert {name: table.schema for name, table in unpacked.tables.items()} == {
-        name: pa.schema([(field.name, field.type) for field in schema]) for name, schema in STORED[signal].items()
+        name: pa.schema([(field.name, field.type) for field in schema])
+        for name, schema in STORED[signal].items()
     }
     assert unpacked.num_rows == 0
 
@@ -64,7 +71,8 @@ def test_joined_batches_point_at_their_own_resources_events_and_attributes() -> 
     assert owners == ["a", "a", "b", "b", "b", "c"]
     assert joined.tables["events"].column("Owner").to_pylist() == [1, 4, 5]
     held = [
-        (row["place"], row["owner"], row["key"], row["string"], row["int"]) for row in joined.attributes.to_pylist()
+        (row["place"], row["owner"], row["key"], row["string"], row["int"])
+        for row in joined.attributes.to_pylist()
     ]
     assert held == [
         (Place.RESOURCE, 0, "service.name", "a", None),

@@ -74,7 +74,7 @@ def read_query(request: web.Request, users: Mapping[str, User]) -> Query:
         id=given.get("query_id") or str(uuid.uuid4()),
         user=name,
         # As on a server, what a GET asks for changes nothing.
-        is_readonly=_wants_readonly(given, user) or user.readonly or request.method != "POST",
+        is_readonly=_wants_readonly(given, user) or user.readonly or request.method in ("GET", "HEAD"),
         text=b"",
         parameters={},
         database=given.get("database") or request.headers.get("X-ClickHouse-Database"),
