@@ -108,7 +108,9 @@ class Delivery:
                     # Dead letters are put back in line by another process, which wakes nobody here.
                     await asyncio.wait_for(self._appended.wait(), _REPLAYED_SECONDS)
                 continue
-            await asyncio.sleep(min(flush_seconds - age, flush_seconds / _LOOKS_PER_FLUSH) + 0.001)
+            look_seconds = min(flush_seconds - age, flush_seconds / _LOOKS_PER_FLUSH) + 0.001
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._draining.wait(), look_seconds)
 
     async def _deliver(self, claim: Claim) -> None:
         try:
