@@ -10,7 +10,7 @@ that refuses unknown keys and describes every field; its constructor only rememb
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
@@ -151,7 +151,9 @@ class Exporter(Component[E]):
 
 
 class Extension(Component[C]):
-    """Stands beside the pipelines."""
+    """Stands beside the pipelines; one that ``starts_last`` needs what the exporters have opened."""
+
+    starts_last: ClassVar[bool] = False
 
 
 class Authenticator(Extension[C]):
@@ -160,6 +162,3 @@ class Authenticator(Extension[C]):
     @abstractmethod
     def authenticate(self, headers: Mapping[str, str]) -> str:
         """The caller's tenant, from lower-case header names; raises ``PermissionError``."""
-
-
-Health = Callable[[], Awaitable[Mapping[str, Any]]]

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from agenttracer.collector.allocator import keep_freed_memory
 from agenttracer.collector.component import Component, Context, Exporter, Extension, Processor, Receiver
@@ -28,6 +28,7 @@ from agenttracer.collector.telemetry import Telemetry
 _log = logging.getLogger("agenttracer.service")
 _DRAIN_SECONDS = 10.0
 _RECEIPTS_SECONDS = 60.0
+R = TypeVar("R", bound=Component[Any])
 
 
 class Service:
@@ -54,67 +55,65 @@ class Service:
 
     async def _start(self) -> None:
         journal = await self._start_extensions()
-        pipelines = self.config.pipelines.values()
-        for identifier in dict.fromkeys(name for pipeline in pipelines for name in pipeline.exporters):
-            exporter = self._make(self.config.exporters[identifier])
-            assert isinstance(exporter, Exporter)
-            self.exporters[identifier] = exporter
-            await exporter.start()
-        pairs = [
-            (pipeline, self.exporters[name])
-            for pipeline in pipelines
-            for name in pipeline.exporters
-            if pipeline.signal in self.exporters[name].signals
-        ]
-        await asyncio.to_thread(journal.register, [(pipeline.id, e.context.id) for pipeline, e in pairs])
-        self.deliveries = [
-            Delivery(pipeline.id, pipeline.signal, exporter, journal, self.telemetry)
-            for pipeline, exporter in pairs
-        ]
-        for delivery in self.deliveries:
-            await delivery.start()
-        running = []
-        for pipeline in pipelines:
-            processors = [self._make(self.config.processors[name]) for name in pipeline.processors]
-            for processor in processors:
-                assert isinstance(processor, Processor)
-                self.processors.append(processor)
-                await processor.start()
-            running.append(
-                RunningPipeline(pipeline.id, pipeline.signal, pipeline.receivers, tuple(processors))
-            )  # type: ignore[arg-type]
-        self.ingest = Ingest(running, journal, self.telemetry)
+        await self._start_exporters(journal)
+        self.ingest = Ingest(await self._start_processors(), journal, self.telemetry)
         self.ingest.start()
-        for identifier in dict.fromkeys(name for pipeline in pipelines for name in pipeline.receivers):
-            configured = self.config.receivers[identifier]
-            receiver = configured.cls(
-                configured.options, self._context(identifier), self.ingest.deliver_from(identifier)
-            )
-            assert isinstance(receiver, Receiver)
-            self.receivers[identifier] = receiver
-            await receiver.start()
+        await self._start_receivers(self.ingest)
+        # Extensions that show what the exporters opened come after them.
+        for extension in self.extensions.values():
+            if extension.starts_last:
+                await extension.start()
         self._housekeeping = asyncio.create_task(self._housekeep(journal))
         self._set_ready(True)
 
     async def _start_extensions(self) -> Journal:
-        for identifier in self.config.service_extensions:
-            extension = self._make(self.config.extensions[identifier])
-            assert isinstance(extension, Extension)
-            self.extensions[identifier] = extension
-            await extension.start()
-        for extension in self.extensions.values():
-            if isinstance(extension, FileStorage):
-                return extension.journal
-        storage = FileStorage(FileStorageOptions(), self._context("file_storage"))
-        self.extensions["file_storage"] = storage
-        await storage.start()
-        return storage.journal
+        configured = [self.config.extensions[name] for name in self.config.service_extensions]
+        if not any(issubclass(each.cls, FileStorage) for each in configured):
+            configured.append(Configured("file_storage", FileStorage, FileStorageOptions()))
+        for each in configured:
+            extension = self._make(each, Extension)
+            self.extensions[each.id] = extension
+            if not extension.starts_last:
+                await extension.start()
+        return next(each.journal for each in self.extensions.values() if isinstance(each, FileStorage))
 
-    def _context(self, identifier: str) -> Context:
-        return Context(identifier, self.telemetry, self.extensions)
+    async def _start_exporters(self, journal: Journal) -> None:
+        pipelines = self.config.pipelines.values()
+        for name in dict.fromkeys(name for pipeline in pipelines for name in pipeline.exporters):
+            self.exporters[name] = self._make(self.config.exporters[name], Exporter)
+            await self.exporters[name].start()
+        pairs = [(pipeline, name) for pipeline in pipelines for name in pipeline.exporters]
+        await asyncio.to_thread(journal.register, [(pipeline.id, name) for pipeline, name in pairs])
+        for pipeline, name in pairs:
+            delivery = Delivery(pipeline.id, pipeline.signal, self.exporters[name], journal, self.telemetry)
+            self.deliveries.append(delivery)
+            await delivery.start()
 
-    def _make(self, configured: Configured) -> Component[Any]:
-        return configured.cls(configured.options, self._context(configured.id))
+    async def _start_processors(self) -> list[RunningPipeline]:
+        running = []
+        for pipeline in self.config.pipelines.values():
+            processors = [self._make(self.config.processors[name], Processor) for name in pipeline.processors]
+            self.processors.extend(processors)
+            for processor in processors:
+                await processor.start()
+            running.append(
+                RunningPipeline(pipeline.id, pipeline.signal, pipeline.receivers, tuple(processors))
+            )
+        return running
+
+    async def _start_receivers(self, ingest: Ingest) -> None:
+        pipelines = self.config.pipelines.values()
+        for name in dict.fromkeys(name for pipeline in pipelines for name in pipeline.receivers):
+            self.receivers[name] = self._make(
+                self.config.receivers[name], Receiver, ingest.deliver_from(name)
+            )
+            await self.receivers[name].start()
+
+    def _make(self, configured: Configured, role: type[R], *arguments: Any) -> R:
+        context = Context(configured.id, self.telemetry, self.extensions)
+        component = configured.cls(configured.options, context, *arguments)
+        assert isinstance(component, role)
+        return component
 
     def _set_ready(self, ready: bool) -> None:
         for extension in self.extensions.values():

@@ -75,7 +75,9 @@ def _first_reason(attributes: View, index: np.ndarray, texts: pa.StringArray) ->
             attributes.table.column("kind").take(rows), attributes.table.column("nested").take(rows)
         )
         texts = pc.replace_with_mask(texts, pa.array(lists), rendered)
-    return pc.struct_field(pc.extract_regex(texts, r'^(?:\[\s*")?(?P<reason>[A-Za-z_]{1,32})(?:"|$)'), "reason")
+    return pc.struct_field(
+        pc.extract_regex(texts, r'^(?:\[\s*")?(?P<reason>[A-Za-z_]{1,32})(?:"|$)'), "reason"
+    )
 
 
 def _from_resources(attributes: View, batch: Batch, wanted: set[str], columns: dict[str, pa.Array]) -> None:

@@ -56,10 +56,10 @@ def test_a_round_trip_keeps_every_value() -> None:
     """What was packed is what is unpacked, with the token that was asked for."""
     batch = traces("a")
 
-    unpacked = unpack([pack(batch)], "token-1")
+    unpacked = unpack([pack(batch)], "rows-1")
 
     assert as_rows(unpacked) == as_rows(batch)
-    assert unpacked.token == "token-1"
+    assert unpacked.token == "rows-1"  # noqa: S105 - names rows
 
 
 def test_joined_batches_point_at_their_own_resources_events_and_attributes() -> None:

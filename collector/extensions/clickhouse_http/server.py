@@ -40,6 +40,9 @@ T = TypeVar("T")
 class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
     """Listens on ``port`` between ``start`` and ``stop``."""
 
+    # The first connection to an embedded engine sets its limits: that is the exporter's.
+    starts_last = True
+
     options_type = ClickHouseHttpOptions
 
     def __init__(self, options: ClickHouseHttpOptions, context: Context) -> None:
