@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import os
 import shlex
 import shutil
@@ -20,15 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from agenttracer.collector.endpoint import bind
 from agenttracer.collector.errors import StartError
+from replay_captures import CAPTURES
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -44,6 +43,16 @@ START_SECONDS = 60.0
 VISIBLE_SECONDS = 45.0
 STOP_SECONDS = 35.0
 RUNS = 12
+LOG = "collector.log"
+FAILED_RUN = """
+SELECT RunId FROM agent_runs
+WHERE AgentName = 'customer-support' AND Status = 'failure'
+ORDER BY FailureType = 'tool' DESC LIMIT 1
+"""
+EXAMPLE_SQL = (
+    "SELECT StepType, count() AS steps, countIf(Status = 'failure') AS failed, avg(DurationMs) "
+    "FROM agent_steps GROUP BY StepType FORMAT PrettyCompact"
+)
 
 
 class DemoError(Exception):
@@ -83,8 +92,15 @@ def make_environment(endpoints: Mapping[str, str], data: Path) -> dict[str, str]
 @contextmanager
 def collector(environment: Mapping[str, str], data: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A collector that is ready; stopped on the way out, whatever happens."""
-    command = [AGENTTRACER, "collector", "--config", ROOT / "otel-config.yaml", "--config", EXAMPLES / "demo.yaml"]
-    log = data / "collector.log"
+    command = [
+        AGENTTRACER,
+        "collector",
+        "--config",
+        ROOT / "otel-config.yaml",
+        "--config",
+        EXAMPLES / "demo.yaml",
+    ]
+    log = data / LOG
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -147,21 +163,102 @@ def fetch(url: str, body: bytes | None = None) -> str:
         return str(response.read().decode())
 
 
-def run(command: Sequence[str | Path], environment: Mapping[str, str], shown: str = "") -> list[str]:
-    """Run a command and pass its lines on as they come; returns them. Raises ``DemoError`` if it fails."""
-    say(f"\n$ {shown or shlex.join(map(str, command))}")
-    lines = []
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                say(line.rstrip("\n"))
-                lines.append(line)
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode != 0:
-        raise DemoError(f"{Path(command[1]).name} ended with status {process.returncode}")
-    return lines
+def run(environment: Mapping[str, str], *command: str | Path) -> None:
+    """Show a command and run it; raises ``DemoError`` if it fails."""
+    say(f"\n$ {show(*command)}")
+    ended = subprocess.run(command, env=environment, start_new_session=True, check=False)
+    if ended.returncode != 0:
+        raise DemoError(f"this command ended with status {ended.returncode}: {show(*command)}")
+
+
+def show(*command: str | Path) -> str:
+    """A command as it can be pasted into a shell at the root of the repository."""
+    here = f"{ROOT}{os.sep}"
+    return " ".join(shlex.quote(str(word).removeprefix(here)) for word in command)
+
+
+def ask(sql_endpoint: str, sql: str) -> str:
+    """The answer of the embedded store, over ClickHouse's HTTP interface."""
+    return fetch(f"http://{sql_endpoint}", sql.encode()).strip()
+
+
+def wait_until_visible(sql_endpoint: str, runs: int) -> None:
+    """Return when so many runs have ended in the store; raises ``DemoError`` after a while."""
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    ended = 0
+    while time.monotonic() < deadline:
+        ended = int(ask(sql_endpoint, "SELECT count() FROM agent_runs WHERE EndTime IS NOT NULL"))
+        if ended >= runs:
+            return
+        time.sleep(0.2)
+    raise DemoError(f"after {VISIBLE_SECONDS:.0f} s only {ended} of {runs} runs were in the store")
+
+
+def tour(environment: Mapping[str, str], started: float) -> None:
+    """Make runs, and look at them."""
+    grpc, http, prometheus, health, sql = (environment[variable] for variable in ENDPOINTS)
+    python = Path(sys.executable)
+    agent = EXAMPLES / "customer_support_agent.py"
+    run(environment, python, agent, "--endpoint", f"http://{grpc}", "--runs", str(RUNS))
+    run(
+        environment, python, EXAMPLES / "replay_captures.py", "--grpc-endpoint", grpc, "--http-endpoint", http
+    )
+    wait_until_visible(sql, RUNS + len(CAPTURES))
+    seconds = time.monotonic() - started
+    run(environment, AGENTTRACER, "runs", "list", "--endpoint", f"http://{sql}")
+    failed = ask(sql, FAILED_RUN)
+    if not failed:
+        raise DemoError("no run of the example agent failed, though some are made to")
+    run(environment, AGENTTRACER, "runs", "show", failed, "--endpoint", f"http://{sql}")
+    if "agent_runs_total{" not in fetch(f"http://{prometheus}/metrics"):
+        raise DemoError(f"the metrics at {prometheus} have no runs")
+    say(
+        f"\nAll runs were visible {seconds:.1f} s after the collector was started. There is more, in another terminal:\n"
+    )
+    for what, command in (
+        ("runs as they come", show(AGENTTRACER, "runs", "tail", "--endpoint", f"http://{sql}")),
+        ("more runs", show(python, agent, "--endpoint", f"http://{grpc}")),
+        ("SQL", f"curl http://{sql} -d {shlex.quote(EXAMPLE_SQL)}"),
+        ("Prometheus metrics", f"curl -s http://{prometheus}/metrics | grep ^agent_"),
+        ("health", f"curl http://{health}"),
+        ("your own agent", f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{grpc} python your_agent.py"),
+    ):
+        say(f"  {what:<20}{command}")
+
+
+def main() -> int:
+    """0 when all of it worked."""
+    parser = argparse.ArgumentParser(description="Start a collector, run example agents, show their runs.")
+    parser.add_argument("--exit", action="store_true", help="stop when the runs were shown")
+    options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop_demo)
+    data = Path(tempfile.mkdtemp(prefix="agenttracer-demo-"))
+    try:
+        started = time.monotonic()
+        environment = make_environment(choose_endpoints(), data)
+        os.environ.update(no_proxy=environment["no_proxy"])
+        with collector(environment, data) as process:
+            say(f"the collector is ready; its data are in {data} until the demo ends")
+            tour(environment, started)
+            if not options.exit:
+                say("\nIt serves until Ctrl-C.")
+                process.wait()
+                raise DemoError(f"the collector ended by itself: {last_line(data / LOG)}")
+    except KeyboardInterrupt:
+        say("\nstopped")
+    except (DemoError, StartError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+    return 0
+
+
+def stop_demo(number: int, _: object) -> NoReturn:
+    """A signal handler: leave as if Ctrl-C had been pressed."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -47,10 +47,12 @@ class Classify(Processor[Options]):
             return batch
         attributes = view(batch)
         steps = _step_types(attributes, batch)
-        batch = batch.with_columns(StepType=steps.dictionary_encode())
         failures = _failures(attributes, batch, steps)
-        batch = batch.with_columns(**failures)
-        return batch.with_columns(RunStatus=_run_statuses(batch, steps))
+        return batch.with_columns(
+            StepType=steps.dictionary_encode(),
+            RunStatus=_run_statuses(batch, steps, failures["FailureCode"].is_valid()),
+            **failures,
+        )
 
 
 def _step_types(attributes: View, batch: Batch) -> pa.StringArray:
@@ -215,11 +217,10 @@ def _declared_failures(
     return [("declared", codes, (found["declared_code"] >= 0) & failed)]
 
 
-def _run_statuses(batch: Batch, steps: pa.StringArray) -> pa.DictionaryArray:
+def _run_statuses(batch: Batch, steps: pa.StringArray, failed: pa.BooleanArray) -> pa.DictionaryArray:
     """The status of each run's root: its own word, else failure if it failed, partial if a step of its trace
     in this batch did, success otherwise."""
     roots = pc.and_(pc.equal(batch.rows.column("ParentSpanId"), ""), pc.not_equal(steps, ""))
-    failed = batch.rows.column("FailureCode").is_valid()
     errors = pc.equal(batch.rows.column("StatusCode").cast(pa.string()), "Error")
     traces = batch.rows.column("TraceId")
     touched = pc.is_in(traces, value_set=pc.unique(traces.filter(failed)))

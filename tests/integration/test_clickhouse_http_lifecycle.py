@@ -243,6 +243,7 @@ def test_unsafe_options_are_refused(options: Mapping[str, Any], message: str) ->
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     opened = Engine(str(tmp_path_factory.mktemp("engine")), "test")
+    opened.load()
     opened.open()
     handle = opened.connect()
     handle.query(b"CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n", "TSV")

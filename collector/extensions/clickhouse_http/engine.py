@@ -17,7 +17,7 @@ from agenttracer.collector.extensions.clickhouse_http.errors import DatabaseErro
 from agenttracer.collector.extensions.clickhouse_http.rules import sources_outside
 from agenttracer.collector.extensions.clickhouse_http.statement import Statement
 
-MAX_STATEMENT_BYTES = 4 << 20
+MAX_STATEMENT_BYTES = 1 << 20
 # A server's defaults where the embedded engine has its own; checking quotes a statement, which may double it.
 _SERVER_SETTINGS = {
     "implicit_select": "0",
@@ -194,12 +194,15 @@ class Engine:
         self.timezone = "UTC"
         self.sources_outside: frozenset[str] = frozenset()
 
-    def open(self) -> None:
-        """Open the folder; raises ``StartError`` with one sentence."""
+    def load(self) -> None:
+        """Load the engine's code, on the main thread: it changes the folder of the process for a moment."""
         # Half a second and 300 MB: only who uses this extension pays for them.
         import chdb
 
         self._chdb = chdb
+
+    def open(self) -> None:
+        """Open the folder; raises ``StartError`` with one sentence."""
         try:
             os.makedirs(self._folder, exist_ok=True)
             self._anchor = self.connect()

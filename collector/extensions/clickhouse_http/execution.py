@@ -27,7 +27,7 @@ _STREAMED = frozenset(
 
 
 class Execution:
-    """Checked when ``open`` returns; then ``blocks`` for an answer, or ``insert`` for data."""
+    """Checked when ``open`` returns; then ``next_block`` for an answer, or ``insert`` for data."""
 
     def __init__(
         self, engine: Engine, limits: Mapping[str, float], query: Query, session: Session | None

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hmac
 import re
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -55,11 +56,12 @@ class Query:
     has_framed_body: bool = False
     wants_framed_answer: bool = False
     protocol_version: int = 0
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def log_comment(self) -> str:
-        """What marks the query in the engine, which gives queries ids of its own: ours, then the client's words."""
-        return f"{self.id} {self.settings.get('log_comment', '')}".rstrip()
+        """What marks the query in the engine, which gives queries ids of its own."""
+        return " ".join(filter(None, (self.settings.get("log_comment"), self.id, self.mark)))
 
 
 def read_query(request: web.Request, users: Mapping[str, User]) -> Query:
@@ -70,17 +72,23 @@ def read_query(request: web.Request, users: Mapping[str, User]) -> Query:
     name, user = _authenticate(request, given, users)
     if role := given.get("role"):
         raise DatabaseError(511, "UNKNOWN_ROLE", f"There is no role {role}")
+    query_id = given.get("query_id") or str(uuid.uuid4())
+    default_format = (
+        given.get("default_format") or request.headers.get("X-ClickHouse-Format") or "TabSeparated"
+    )
+    if not query_id.isprintable():
+        raise DatabaseError(36, "BAD_ARGUMENTS", "query_id must be printable")
+    if not _NAME.fullmatch(default_format):
+        raise DatabaseError(73, "UNKNOWN_FORMAT", "Unknown format: its name is not an identifier")
     query = Query(
-        id=given.get("query_id") or str(uuid.uuid4()),
+        id=query_id,
         user=name,
         # As on a server, what a GET asks for changes nothing.
         is_readonly=_wants_readonly(given, user) or user.readonly or request.method in ("GET", "HEAD"),
         text=b"",
         parameters={},
         database=given.get("database") or request.headers.get("X-ClickHouse-Database"),
-        default_format=given.get("default_format")
-        or request.headers.get("X-ClickHouse-Format")
-        or "TabSeparated",
+        default_format=default_format,
         session_id=given.get("session_id") or None,
         session_seconds=_session_seconds(given.get("session_timeout")),
         must_have_session=given.get("session_check") in _TRUE,

@@ -58,7 +58,9 @@ def check(
     if statement.verb == "SYSTEM" and any(statement.has("SYSTEM", word) for word in _DEADLY):
         raise _denied("it would stop the process that the engine is part of")
     _check_names(statement, outside)
-    if statement.has("Identifier") and any(names_a_file(value.encode()) for value in parameters):
+    if statement.has("Identifier") and any(
+        names_a_file(value.encode("utf-8", "surrogateescape")) for value in parameters
+    ):
         raise _denied("files are not tables here")
     if is_readonly and statement.verb not in _READING:
         raise DatabaseError(164, "READONLY", "Cannot execute query in readonly mode")

@@ -32,6 +32,7 @@ from agenttracer.collector.extensions.clickhouse_http.session import Session, Se
 from agenttracer.collector.extensions.clickhouse_http.statement import IncompleteError, data_offset
 
 _log = logging.getLogger(__name__)
+_FIRST_LOOK_BYTES = 1 << 16
 _APPEND_BYTES = 1 << 20
 _MAX_URI_BYTES = 1 << 20  # ClickHouse's http_max_uri_size
 T = TypeVar("T")
@@ -61,14 +62,15 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
 
     async def start(self) -> None:
         """Open the store and the port; raises ``StartError``."""
-        # Not in a thread: loading chDB changes the folder of the whole process for a moment.
-        self._engine.open()
+        self._engine.load()
+        await asyncio.to_thread(self._engine.open)
         # Two more than queries, so that cancelling never waits for what it is to end.
         self._threads = ThreadPoolExecutor(self.options.max_concurrent_queries + 2, "clickhouse_http")
         app = web.Application()
-        app.router.add_route("*", "/ping", _ok)
-        app.router.add_route("*", "/replicas_status", _ok)
-        app.router.add_route("*", "/{path:(query)?}", self._serve)
+        for path in ("/ping", "/replicas_status"):
+            app.router.add_get(path, _ok)
+        for method in ("GET", "HEAD", "POST", "PUT"):
+            app.router.add_route(method, "/{path:(query)?}", self._serve)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -104,7 +106,7 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
         await asyncio.to_thread(self._engine.close)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        if request.method in ("GET", "HEAD") and not request.query_string:
+        if request.method == "HEAD" or (request.method == "GET" and not request.query_string):
             return await _ok(request)
         answer, started, outcome = Answer(request, self._engine), time.monotonic(), "done"
         try:
@@ -183,13 +185,36 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
             pieces: AsyncIterator[bytes] = _nothing()
         else:
             pieces = body(request, query)
-        text, data_at = await _read_statement(query.text, pieces)
+        text, data_at = await self._read_statement(query.text, pieces)
         await self._in_thread(lambda: execution.open(text[:data_at]))
         if data_at is not None:
             await self._insert(execution, text[data_at:], pieces)
             return
         while (block := await self._in_thread(execution.next_block, execution)) is not None:
             await answer.send(execution, block)
+
+    async def _read_statement(self, text: bytes, pieces: AsyncIterator[bytes]) -> tuple[bytes, int | None]:
+        """The statement, and where in it an INSERT's data begin: what follows is left in ``pieces``."""
+        read = bytearray(text)
+        if read:
+            read += b"\n"  # as on a server, where the body goes on after the URL's query
+        look_at_bytes = _FIRST_LOOK_BYTES
+        async for piece in pieces:
+            read += piece
+            if len(read) >= look_at_bytes:
+                try:
+                    data_at = await self._in_thread(
+                        lambda: data_offset(read.decode("latin-1"), complete=False)
+                    )
+                except IncompleteError:
+                    pass
+                else:
+                    if data_at is not None:
+                        return bytes(read), data_at
+                # Not at every piece: they may be single bytes.
+                look_at_bytes = 2 * len(read)
+            check_length(MAX_STATEMENT_BYTES - len(read))
+        return bytes(read), await self._in_thread(lambda: data_offset(read.decode("latin-1"), complete=True))
 
     async def _insert(self, execution: Execution, data: bytes, pieces: AsyncIterator[bytes]) -> None:
         await self._in_thread(execution.insert)
@@ -215,27 +240,6 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
             await asyncio.wait([future])
             future.exception()  # nobody else asks
             raise
-
-
-async def _read_statement(text: bytes, pieces: AsyncIterator[bytes]) -> tuple[bytes, int | None]:
-    """The statement, and where in it an INSERT's data begin: what follows is left in ``pieces``."""
-    read = bytearray(text)
-    if read:
-        read += b"\n"  # as on a server, where the body goes on after the URL's query
-    is_insert = True
-    async for piece in pieces:
-        read += piece
-        if is_insert:
-            try:
-                data_at = data_offset(read.decode("latin-1"), complete=False)
-            except IncompleteError:
-                data_at = None
-            else:
-                if data_at is not None:
-                    return bytes(read), data_at
-                is_insert = False
-        check_length(MAX_STATEMENT_BYTES - len(read))
-    return bytes(read), data_offset(read.decode("latin-1"), complete=True)
 
 
 async def _nothing() -> AsyncIterator[bytes]:

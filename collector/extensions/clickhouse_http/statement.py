@@ -86,26 +86,31 @@ class Statement:
         return found
 
     def _assignments(self, at: int) -> Iterator[tuple[str, str]]:
-        """``a = 1, b = 'x'``: stops at anything else, as the engine then refuses a setting it may not have."""
-        tokens = self.tokens
-        while at + 2 < len(tokens) and tokens[at][0] in ("word", "name") and tokens[at + 1][1] == "=":
-            end = at + (4 if tokens[at + 2][1] == "-" else 3)
-            value = "".join(text for _, text in tokens[at + 2 : end])
+        """``a = 1, b = -2, c = ['x', 'y']``, as far as it goes."""
+        while self.tokens[at : at + 1] and self.text(at + 1) == "=":
+            end = self._value_end(at + 2)
+            value = "".join(text for _, text in self.tokens[at + 2 : end])
             if value != "DEFAULT":
-                yield _plain(tokens[at]), value
-            if end >= len(tokens) or tokens[end][1] != ",":
+                yield _plain(self.tokens[at]), value
+            if self.text(end) != ",":
                 return
             at = end + 1
+
+    def _value_end(self, at: int) -> int:
+        """Behind a literal or a call, brackets and all."""
+        depth = _NESTING.get(self.text(at), 0)
+        at += 2 if self.text(at) == "-" else 1
+        while at < len(self.tokens) and (depth or self.text(at) == "("):
+            depth += _NESTING.get(self.text(at), 0)
+            at += 1
+        return at
 
 
 def _plain(token: Token) -> str:
     kind, text = token
-    return text if kind == "word" else unescape(text[1:-1])
-
-
-def unescape(text: str) -> str:
-    """The inside of a quoted name or string as it is meant."""
-    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), text)
+    if kind == "word":
+        return text
+    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), text[1:-1])
 
 
 def data_offset(text: str, *, complete: bool) -> int | None:
