@@ -31,7 +31,7 @@ from agenttracer.schemas.batch import Batch, Signal
 
 _MAX_GROUP_BYTES = 8 * 1024 * 1024
 _MAX_GROUP_REQUESTS = 1024
-_LINGER_SECONDS = 0.002
+_LINGER_SECONDS = 0.008
 _IDLE_SECONDS = 1.0
 
 
@@ -61,7 +61,7 @@ class Ingest:
         journal: Journal,
         telemetry: Telemetry,
         *,
-        num_workers: int = 2,
+        num_workers: int = 1,
         max_in_flight_bytes: int = 256 * 1024 * 1024,
     ) -> None:
         self.journal = journal

@@ -25,12 +25,14 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from replay_captures import CAPTURES
+
 from agenttracer.collector.endpoint import bind
 from agenttracer.collector.errors import StartError
-from replay_captures import CAPTURES
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+CONFIGS = (ROOT / "otel-config.yaml", EXAMPLES / "demo.yaml")
 AGENTTRACER = Path(sys.executable).with_name("agenttracer")
 ENDPOINTS = {
     "AGENTTRACER_GRPC_ENDPOINT": ("OTLP/gRPC", 4317),
@@ -50,8 +52,7 @@ WHERE AgentName = 'customer-support' AND Status = 'failure'
 ORDER BY FailureType = 'tool' DESC LIMIT 1
 """
 EXAMPLE_SQL = (
-    "SELECT StepType, count() AS steps, countIf(Status = 'failure') AS failed, avg(DurationMs) "
-    "FROM agent_steps GROUP BY StepType FORMAT PrettyCompact"
+    "SELECT FailureType, FailureCode, StepName, count() FROM agent_failures GROUP BY ALL FORMAT PrettyCompact"
 )
 
 
@@ -92,14 +93,7 @@ def make_environment(endpoints: Mapping[str, str], data: Path) -> dict[str, str]
 @contextmanager
 def collector(environment: Mapping[str, str], data: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A collector that is ready; stopped on the way out, whatever happens."""
-    command = [
-        AGENTTRACER,
-        "collector",
-        "--config",
-        ROOT / "otel-config.yaml",
-        "--config",
-        EXAMPLES / "demo.yaml",
-    ]
+    command = [AGENTTRACER, "collector", *(f"--config={config}" for config in CONFIGS)]
     log = data / LOG
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -159,7 +153,8 @@ def last_line(log: Path) -> str:
 
 def fetch(url: str, body: bytes | None = None) -> str:
     """What an HTTP GET, or a POST of the body, is answered; raises ``OSError``."""
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as response:
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with directly.open(url, body, timeout=10) as response:
         return str(response.read().decode())
 
 
@@ -182,16 +177,16 @@ def ask(sql_endpoint: str, sql: str) -> str:
     return fetch(f"http://{sql_endpoint}", sql.encode()).strip()
 
 
-def wait_until_visible(sql_endpoint: str, runs: int) -> None:
-    """Return when so many runs have ended in the store; raises ``DemoError`` after a while."""
+def wait_until_visible(sql_endpoint: str, prometheus_endpoint: str, runs: int) -> None:
+    """Return when so many runs have ended in the store and there are metrics; raises ``DemoError`` after a while."""
     deadline = time.monotonic() + VISIBLE_SECONDS
     ended = 0
     while time.monotonic() < deadline:
         ended = int(ask(sql_endpoint, "SELECT count() FROM agent_runs WHERE EndTime IS NOT NULL"))
-        if ended >= runs:
+        if ended >= runs and "agent_runs_total{" in fetch(f"http://{prometheus_endpoint}/metrics"):
             return
         time.sleep(0.2)
-    raise DemoError(f"after {VISIBLE_SECONDS:.0f} s only {ended} of {runs} runs were in the store")
+    raise DemoError(f"after {VISIBLE_SECONDS:.0f} s {ended} of {runs} runs were in the store, or no metrics")
 
 
 def tour(environment: Mapping[str, str], started: float) -> None:
@@ -203,18 +198,14 @@ def tour(environment: Mapping[str, str], started: float) -> None:
     run(
         environment, python, EXAMPLES / "replay_captures.py", "--grpc-endpoint", grpc, "--http-endpoint", http
     )
-    wait_until_visible(sql, RUNS + len(CAPTURES))
+    wait_until_visible(sql, prometheus, RUNS + len(CAPTURES))
     seconds = time.monotonic() - started
     run(environment, AGENTTRACER, "runs", "list", "--endpoint", f"http://{sql}")
     failed = ask(sql, FAILED_RUN)
     if not failed:
         raise DemoError("no run of the example agent failed, though some are made to")
     run(environment, AGENTTRACER, "runs", "show", failed, "--endpoint", f"http://{sql}")
-    if "agent_runs_total{" not in fetch(f"http://{prometheus}/metrics"):
-        raise DemoError(f"the metrics at {prometheus} have no runs")
-    say(
-        f"\nAll runs were visible {seconds:.1f} s after the collector was started. There is more, in another terminal:\n"
-    )
+    say(f"\nAll runs were visible {seconds:.1f} s after the start of the collector. In another terminal:\n")
     for what, command in (
         ("runs as they come", show(AGENTTRACER, "runs", "tail", "--endpoint", f"http://{sql}")),
         ("more runs", show(python, agent, "--endpoint", f"http://{grpc}")),
@@ -237,7 +228,6 @@ def main() -> int:
     try:
         started = time.monotonic()
         environment = make_environment(choose_endpoints(), data)
-        os.environ.update(no_proxy=environment["no_proxy"])
         with collector(environment, data) as process:
             say(f"the collector is ready; its data are in {data} until the demo ends")
             tour(environment, started)

@@ -17,8 +17,9 @@ def make_console() -> Console:
 
 
 def text(value: object, style: str = "") -> Text:
-    """A value as it is: without markup, its control characters taken out; nothing for None."""
-    return Text("" if value is None else str(value), style=style)
+    """A value as it is, markup and all, but for characters that move a cursor; nothing for None."""
+    shown = "" if value is None else str(value)
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown), style=style)
 
 
 def format_ms(milliseconds: float) -> str:

@@ -48,7 +48,7 @@ _HANDLER = grpc.unary_unary_rpc_method_handler(lambda body, call: b"")
 
 def _serve(pipe: Connection) -> None:
     options = GrpcProtocol()
-    threads = ThreadPoolExecutor(options.num_threads)
+    threads = ThreadPoolExecutor(32)
     server = grpc.server(threads, handlers=(_Empty(),), options=channel_arguments(options))
     pipe.send(server.add_insecure_port("localhost:0"))
     server.start()

@@ -116,6 +116,7 @@ _OUTSIDE = (
     "SYSTEM KILL",
     "SYSTEM SUSPEND FOR 1 SECOND",
     "SELECT 1 AS a FORMAT Template SETTINGS format_template_row = '{path}'",
+    "SELECT 1 SETTINGS a = [1, f(2)], b = -1, format_template_row = '{path}' FORMAT Template",
     "SELECT 1 FORMAT Protobuf SETTINGS format_schema = '{path}:M'",
     "SELECT 1 SETTINGS implicit_table_at_top_level = '{path}'",
     "SELECT a FROM t SETTINGS additional_table_filters = {{'t': 'file(''{path}'') != 1'}}",

@@ -45,6 +45,17 @@ def test_other_paths_are_not_there(server: ClickHouseServer) -> None:
 
 
 @pytest.mark.parametrize(
+    "parameter", ["query_id=a%0D%0AX-Evil:+1", "default_format=a%0Ab", "client_protocol_version=x"]
+)
+def test_parameters_never_become_headers(server: ClickHouseServer, parameter: str) -> None:
+    """What can't be right is refused before it is repeated."""
+    reply = server.post("SELECT 1", path=f"/?{parameter}")
+
+    assert _code(reply) in ("36", "73")
+    assert "X-Evil" not in reply.headers
+
+
+@pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/?query=SELECT+1+AS+x", b""),
@@ -336,7 +347,7 @@ def test_long_queries_and_results_have_limits(tmp_path_factory: pytest.TempPathF
 
 
 def test_statements_have_a_limit(server: ClickHouseServer) -> None:
-    """Five megabytes of SQL are refused; a long URL is not."""
+    """Megabytes of SQL are refused; a long URL is not."""
     too_long = server.post(b"SELECT '" + b"x" * (5 << 20) + b"'")
     long_url = server.get("/?query=SELECT+length('" + "x" * 100_000 + "')")
 

@@ -78,14 +78,20 @@ def test_a_statement_is_read_from_the_parsers_words() -> None:
     """Verb, format, names, settings; what is quoted is not a keyword."""
     statement = Statement.of(
         b"SELECT `a b`, 'INTO OUTFILE' FROM (SELECT 1 SETTINGS x = -1.5, y = 'it\\'s') AS t "
-        b"SETTINGS max_threads = 2, z = DEFAULT FORMAT `Null`"
+        b"SETTINGS max_threads = 2, l = ['a', f(1, 2)], c = disk(type = 'x'), z = DEFAULT FORMAT `Null`"
     )
 
     assert "SELECT" == statement.verb
     assert "Null" == statement.format
     assert statement.without_format.endswith("z = DEFAULT")
     assert "a b" in [name for _, name in statement.names()]
-    assert {"x": "-1.5", "y": "'it\\'s'", "max_threads": "2"} == statement.settings()
+    assert statement.settings() == {
+        "x": "-1.5",
+        "y": "'it\\'s'",
+        "max_threads": "2",
+        "l": "['a',f(1,2)]",
+        "c": "disk(type='x')",
+    }
     assert not statement.has("INTO", "OUTFILE")
 
 

@@ -101,7 +101,7 @@ class Execution:
         output = self.format or "TabSeparated"
         as_over_tcp = output.lower() == "native" and self._query.protocol_version >= native.MIN_VERSION
         if self._is_streamed(output):
-            blocks = self._handle.stream(sql, output)
+            blocks: Iterator[bytes] = self._handle.stream(sql, output)
         else:
             result = self._handle.query(sql, output)
             self._summarize(result)

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
@@ -186,7 +187,7 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
         else:
             pieces = body(request, query)
         text, data_at = await self._read_statement(query.text, pieces)
-        await self._in_thread(lambda: execution.open(text[:data_at]))
+        await self._in_thread(partial(execution.open, text[:data_at]))
         if data_at is not None:
             await self._insert(execution, text[data_at:], pieces)
             return
@@ -203,9 +204,8 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
             read += piece
             if len(read) >= look_at_bytes:
                 try:
-                    data_at = await self._in_thread(
-                        lambda: data_offset(read.decode("latin-1"), complete=False)
-                    )
+                    written = read.decode("latin-1")
+                    data_at = await self._in_thread(partial(data_offset, written, complete=False))
                 except IncompleteError:
                     pass
                 else:
@@ -214,7 +214,8 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
                 # Not at every piece: they may be single bytes.
                 look_at_bytes = 2 * len(read)
             check_length(MAX_STATEMENT_BYTES - len(read))
-        return bytes(read), await self._in_thread(lambda: data_offset(read.decode("latin-1"), complete=True))
+        written = read.decode("latin-1")
+        return bytes(read), await self._in_thread(partial(data_offset, written, complete=True))
 
     async def _insert(self, execution: Execution, data: bytes, pieces: AsyncIterator[bytes]) -> None:
         await self._in_thread(execution.insert)
@@ -222,10 +223,10 @@ class ClickHouseHttp(Extension[ClickHouseHttpOptions]):
         async for piece in pieces:
             waiting += piece
             if len(waiting) >= _APPEND_BYTES:
-                full, waiting = bytes(waiting), bytearray()
-                await self._in_thread(lambda full=full: execution.append(full))  # type: ignore[misc]
+                await self._in_thread(partial(execution.append, bytes(waiting)))
+                waiting.clear()
         if waiting:
-            await self._in_thread(lambda: execution.append(bytes(waiting)))
+            await self._in_thread(partial(execution.append, bytes(waiting)))
         await self._in_thread(execution.finish)
 
     async def _in_thread(self, work: Callable[[], T], execution: Execution | None = None) -> T:

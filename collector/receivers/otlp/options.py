@@ -94,9 +94,6 @@ class GrpcProtocol(Options):
     keepalive: Keepalive = Field(default_factory=Keepalive, description="Connection keepalive.")
     tls: TlsOptions | None = Field(default=None, description="TLS; without it, plain text.")
     auth: Auth | None = Field(default=None, description="Authentication; without it, anyone may send.")
-    num_threads: int = Field(
-        default=32, ge=1, description="Requests at once; each holds at most one request of the largest size."
-    )
 
     @field_validator("tls")
     @classmethod

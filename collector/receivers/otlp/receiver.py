@@ -56,7 +56,7 @@ class OtlpReceiver(Receiver[OtlpOptions]):
                 self._grpc = GrpcServer(
                     protocols.grpc, self._delivery("grpc", protocols.grpc), grace_seconds=grace_seconds
                 )
-                await asyncio.to_thread(self._grpc.start)
+                await self._grpc.start()
             if protocols.http is not None:
                 self._http = HttpServer(
                     protocols.http, self._delivery("http", protocols.http), grace_seconds=grace_seconds
