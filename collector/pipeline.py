@@ -31,7 +31,7 @@ from agenttracer.schemas.batch import Batch, Signal
 
 _MAX_GROUP_BYTES = 8 * 1024 * 1024
 _MAX_GROUP_REQUESTS = 1024
-_LINGER_SECONDS = 0.008
+_LINGER_SECONDS = 0.005
 _IDLE_SECONDS = 1.0
 
 

@@ -181,8 +181,6 @@ async def serve(load: Callable[[], Config]) -> None:
 
 def run(load: Callable[[], Config]) -> int:
     """The process's whole life; returns its exit status, one sentence on stderr when it is not 0."""
-    # Decoding and Arrow calls release the GIL; the threads that wait for it should not wait 5 ms.
-    sys.setswitchinterval(0.005)
     keep_freed_memory()
     try:
         asyncio.run(serve(load))

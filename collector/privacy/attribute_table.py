@@ -86,9 +86,8 @@ def redact_attributes(
         encoded = text.filter(pa.array(hashed)).dictionary_encode()
         tokens = pseudonyms.tokens(encoded.dictionary, tenant).take(encoded.indices)
         text = pc.replace_with_mask(text, pa.array(hashed), tokens)
-    kept = pa.array(np.flatnonzero(keep))
     columns = {name: table.column(name) for name in ATTRIBUTES.names} | {"string": text}
-    clean = pa.RecordBatch.from_arrays([column.take(kept) for column in columns.values()], schema=ATTRIBUTES)
+    clean = pa.RecordBatch.from_arrays(list(columns.values()), schema=ATTRIBUTES).filter(pa.array(keep))
     index = clean.schema.get_field_index("key")
     clean = clean.set_column(index, clean.schema.field(index), compact(clean.column(index)))
     lost = ~keep

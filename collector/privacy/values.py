@@ -65,6 +65,45 @@ _HINT = (
 )
 
 
+class Checks:
+    """The checks, with their verdicts on values that come again and again remembered."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[tuple[str, str | None], bool] = {}
+
+    def __call__(self, values: Sequence[tuple[str, pa.StringArray]]) -> list[npt.NDArray[np.bool_]]:
+        """For each (class, distinct values) which of the values may stay; missing ones may not.
+
+        A column with few distinct values is mostly one whose values are known; one with many is mostly ids.
+        """
+        known = [self._remembered(kind, distinct) for kind, distinct in values]
+        unknown = [number for number, verdict in enumerate(known) if verdict is None]
+        found = iter(check([values[number] for number in unknown]))
+        verdicts = [next(found) if verdict is None else verdict for verdict in known]
+        for number in unknown:
+            self._remember(*values[number], verdicts[number])
+        return verdicts
+
+    def _remembered(self, kind: str, distinct: pa.StringArray) -> npt.NDArray[np.bool_] | None:
+        if len(distinct) > _FEW:
+            return None
+        verdicts = [self._verdicts.get((kind, value)) for value in distinct.to_pylist()]
+        return None if None in verdicts else np.array(verdicts, bool)
+
+    def _remember(self, kind: str, distinct: pa.StringArray, verdict: npt.NDArray[np.bool_]) -> None:
+        if len(distinct) > _FEW:
+            return
+        if len(self._verdicts) > _MOST_REMEMBERED:
+            self._verdicts.clear()
+        self._verdicts.update(
+            zip(((kind, value) for value in distinct.to_pylist()), verdict.tolist(), strict=True)
+        )
+
+
+_FEW = 64
+_MOST_REMEMBERED = 20_000
+
+
 def check(values: Sequence[tuple[str, pa.StringArray]]) -> list[npt.NDArray[np.bool_]]:
     """For each (class, distinct values) which of the values may stay; missing ones may not."""
     if not values:

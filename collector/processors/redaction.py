@@ -26,7 +26,7 @@ from agenttracer.collector.privacy.columns import columns_to_check, redact_colum
 from agenttracer.collector.privacy.names import span_names
 from agenttracer.collector.privacy.policy import Policy
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms, read_or_make_key
-from agenttracer.collector.privacy.values import check
+from agenttracer.collector.privacy.values import Checks
 from agenttracer.schemas.batch import Batch, Place, Signal
 from agenttracer.schemas.tables import STORED
 
@@ -62,6 +62,7 @@ class Redaction(Processor[RedactionOptions]):
     def __init__(self, options: RedactionOptions, context: Context) -> None:
         super().__init__(options, context)
         self._policy = Policy(allowed_keys=options.allowed_keys, blocked_keys=options.blocked_key_patterns)
+        self._checks = Checks()
         self._pseudonyms: Pseudonyms | None = None
 
     async def start(self) -> None:
@@ -74,7 +75,7 @@ class Redaction(Processor[RedactionOptions]):
         attributes = view(batch)
         found = candidates(attributes, self._policy)
         columns = columns_to_check(batch.tables, schemas)
-        verdicts = check(
+        verdicts = self._checks(
             [(column.kind, column.encoded.dictionary) for column in columns]
             + [(kind, encoded.dictionary) for kind, _, encoded in found.rows]
         )

@@ -189,7 +189,7 @@ def test_its_sdk_snippet_is_a_run(collector: RunningCollector, store: Client, tm
 def test_its_curl_is_a_run(collector: RunningCollector, store: Client) -> None:
     """The body, as the shell makes it, is a run of the agent that it names."""
     (block,) = (block for block in blocks("sh") if "curl http" in block)
-    command = block.partition("curl ")[2]
+    command = block.partition("curl ")[2].strip()
     echo = f"NOW=$(date +%s); set -- {command}; printf '%s' \"$5\""
     body = subprocess.run(["bash", "-c", echo], capture_output=True, check=True).stdout
     assert (200, b"{}") == collector.post("/v1/traces", body, "application/json")

@@ -142,11 +142,9 @@ class _Handlers(grpc.GenericRpcHandler):
             accepted = waiting.result()
             response = response_of(signal, accepted)
         except Exception as error:
-            refusal = delivery.refuse(error)
-        else:
-            delivery.count("success")
-            return response
-        await _abort(call, refusal)
+            await _abort(call, delivery.refuse(error))
+        delivery.count("success")
+        return response
 
 
 async def _refuse_unread(
