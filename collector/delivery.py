@@ -12,8 +12,9 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from agenttracer.collector.bug_report import report_bug
 from agenttracer.collector.codec import unpack
@@ -27,6 +28,7 @@ _log = logging.getLogger("agenttracer.delivery")
 _BUG_ATTEMPTS = 5
 _LOOKS_PER_FLUSH = 5
 _REPLAYED_SECONDS = 5.0
+T = TypeVar("T")
 _LAST_ATTEMPT_SECONDS = 10.0
 
 
@@ -82,20 +84,36 @@ class Delivery:
     async def _run(self) -> None:
         options = self.exporter.options.sending_queue.batch
         while not self._stopping.is_set():
-            await self._enough_rows(options.min_size, options.flush_timeout)
-            claim = await asyncio.to_thread(self.journal.claim, self.pipeline, self._id, options.max_size)
-            if claim is not None:
-                with suppress(_StoppedError):
+            with suppress(_StoppedError):
+                await self._enough_rows(options.min_size, options.flush_timeout)
+                claim = await self._journaled(self.journal.claim, self.pipeline, self._id, options.max_size)
+                if claim is not None:
                     await self._deliver(claim)
-            elif self._draining.is_set():
-                return
+                elif self._draining.is_set():
+                    return
+
+    async def _journaled(self, change: Callable[..., T], *arguments: Any) -> T:
+        """A change to the journal, tried until it is made: what an exporter stored must be marked as stored.
+        Raises ``_StoppedError`` between two tries."""
+        while True:
+            try:
+                return await asyncio.to_thread(change, *arguments)
+            except Unavailable as error:
+                _log.error("%s can't go on: %s", self._id, error)
+                await self._pause(error.retry_after_seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        if self._stopping.is_set():
+            raise _StoppedError
 
     async def _enough_rows(self, min_size: int, flush_seconds: float) -> None:
         """Return when the batch is worth taking, or its oldest row has waited long enough."""
         await self._appended.wait()
         while not self._draining.is_set():
             self._appended.clear()
-            groups, rows, oldest = await asyncio.to_thread(self.journal.waiting, self.pipeline, self._id)
+            groups, rows, oldest = await self._journaled(self.journal.waiting, self.pipeline, self._id)
             self.telemetry.set(
                 "otelcol_exporter_queue_size", groups, exporter=self._id, data_type=self.signal.value
             )
@@ -121,12 +139,12 @@ class Delivery:
                     "%s refused %d rows of %s for good (%s): they are kept as dead letters",
                     self._id, claim.rows, self.pipeline, error.reason,
                 )  # fmt: skip
-                await asyncio.to_thread(self.journal.bury, claim, error.reason)
+                await self._journaled(self.journal.bury, claim, error.reason)
             else:
                 for single in claim.single():
                     await self._deliver(single)
         else:
-            await asyncio.to_thread(self.journal.advance, claim)
+            await self._journaled(self.journal.advance, claim)
             self.telemetry.add(f"otelcol_exporter_sent_{self.signal.items}", claim.rows, exporter=self._id)
 
     async def _export(self, claim: Claim) -> None:
@@ -134,7 +152,11 @@ class Delivery:
         retry = self.exporter.options.retry_on_failure
         wait_seconds = retry.initial_interval
         bugs = 0
-        batch = await asyncio.to_thread(unpack, [group.payload for group in claim.groups], claim.token)
+        try:
+            batch = await asyncio.to_thread(unpack, [group.payload for group in claim.groups], claim.token)
+        except Exception as error:
+            report_bug("journal", error)
+            raise Rejected("the payload can't be read", reason="damaged_payload") from error
         while True:
             try:
                 await self.exporter.export(batch)
@@ -160,9 +182,5 @@ class Delivery:
                 f"otelcol_exporter_send_failed_{self.signal.items}", claim.rows, exporter=self._id
             )
             spread = retry.randomization_factor
-            with suppress(TimeoutError):
-                jittered = pause * random.uniform(1 - spread, 1 + spread)
-                await asyncio.wait_for(self._stopping.wait(), jittered)
-            if self._stopping.is_set():
-                raise _StoppedError
+            await self._pause(pause * random.uniform(1 - spread, 1 + spread))
             wait_seconds = min(wait_seconds * retry.multiplier, retry.max_interval)

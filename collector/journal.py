@@ -11,13 +11,14 @@ the store can tell that it has them. The books change in the same transactions a
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,7 @@ from agenttracer.collector.journal_schema import SCHEMA, VERSION
 from agenttracer.collector.telemetry import Books, Entry
 
 _BUSY_SECONDS = 5.0
+_RESERVE_BYTES = 16 * 1024 * 1024
 _WAITING = (
     "groups g, cursors c WHERE g.pipeline = c.pipeline AND g.id > c.position "
     "AND (g.only_exporter = '' OR g.only_exporter = c.exporter)"
@@ -98,6 +100,7 @@ class Journal(Books):
         self.window_seconds = window_seconds
         self.waiting_bytes = 0
         self.id = ""
+        self._reserve = directory / "journal.reserve"
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
@@ -134,6 +137,7 @@ class Journal(Books):
             self._writer = connect(path)
             self._reader = connect(path)
             self._load(self._writer)
+            self.keep_reserve()
         except sqlite3.Error as error:
             raise StartError(
                 f"the journal {path} can't be opened ({error}): "
@@ -152,6 +156,13 @@ class Journal(Books):
         ):
             self._receipts[digest] = (rows, rejected)
 
+    def keep_reserve(self) -> None:
+        """Hold some disk back: when it is full, the exporters' progress, which makes room, still fits."""
+        if self._reserve.exists():
+            return
+        with suppress(OSError), self._reserve.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
+
     def close(self) -> None:
         """Close the file; safe twice."""
         with self._lock, self._read_lock:
@@ -166,11 +177,18 @@ class Journal(Books):
         with self._read_lock:
             if self._reader is None:
                 raise Unavailable("the journal is closed")
-            yield self._reader
+            try:
+                yield self._reader
+            except sqlite3.Error as error:
+                raise Unavailable(f"the journal can't be read: {error}", retry_after_seconds=5) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, Counter[BookLine]]]:
-        """A durable change: rows and books together, or neither; disk trouble becomes ``Unavailable``."""
+    def _transaction(
+        self, *, on_reserve: bool = False
+    ) -> Iterator[tuple[sqlite3.Connection, Counter[BookLine]]]:
+        """A durable change: rows and books together, or neither; disk trouble becomes ``Unavailable``.
+
+        One that makes room in the end may use up the reserve when it is tried again."""
         with self._lock:
             connection = self._writer
             if connection is None:
@@ -188,9 +206,9 @@ class Journal(Books):
             except sqlite3.Error as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                raise Unavailable(
-                    f"the journal can't be written: {type(error).__name__}", retry_after_seconds=5
-                ) from error
+                if on_reserve and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                    self._reserve.unlink(missing_ok=True)
+                raise Unavailable(f"the journal can't be written: {error}", retry_after_seconds=2) from error
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -239,6 +257,7 @@ class Journal(Books):
             ).fetchall()
         for (digest,) in old:
             self._receipts.pop(digest, None)
+        self.keep_reserve()
 
     # ---- exporters' side
 
@@ -296,7 +315,7 @@ class Journal(Books):
         if not groups:
             return None
         if claimed != groups[-1].id:
-            with self._transaction() as (connection, _):
+            with self._transaction(on_reserve=True) as (connection, _):
                 connection.execute(
                     "UPDATE cursors SET claimed = ? WHERE pipeline = ? AND exporter = ?",
                     (groups[-1].id, pipeline, exporter),
@@ -305,7 +324,7 @@ class Journal(Books):
 
     def advance(self, claim: Claim) -> None:
         """The exporter has made the claim's rows durable; what no cursor needs any more is deleted."""
-        with self._transaction() as (connection, books):
+        with self._transaction(on_reserve=True) as (connection, books):
             for group in claim.groups:
                 books[(claim.pipeline, group.tenant, "stored", "", claim.exporter)] += group.rows
             freed = self._move_cursor(connection, claim)
@@ -313,7 +332,7 @@ class Journal(Books):
 
     def bury(self, claim: Claim, reason: str) -> None:
         """The exporter can never store the claim's rows: keep them as dead letters."""
-        with self._transaction() as (connection, books):
+        with self._transaction(on_reserve=True) as (connection, books):
             connection.executemany(
                 "INSERT INTO dead_letters (pipeline, exporter, tenant, rows, reason, time, payload) "
                 "SELECT pipeline, ?, tenant, rows, ?, ?, payload FROM groups WHERE id = ?",

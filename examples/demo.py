@@ -21,7 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -236,7 +236,8 @@ def main() -> int:
                 process.wait()
                 raise DemoError(f"the collector ended by itself: {last_line(data / LOG)}")
     except KeyboardInterrupt:
-        say("\nstopped")
+        with suppress(BrokenPipeError):  # Ctrl-C also ended what reads this
+            say("\nstopped")
     except (DemoError, StartError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -96,42 +96,53 @@ def _open_collector(folder: str, database: str) -> tuple[Client, str, bool]:
     endpoint = os.environ.get("AGENTTRACER_CLICKHOUSE_HTTP_ENDPOINT") or _HTTP_ENDPOINT
     if "://" not in endpoint:
         endpoint = f"http://{endpoint}"
+    found = "nothing answers"
     try:
-        client = _open_server(endpoint, database)
-        served = os.path.realpath(str(client.command(_STORE_PATH)))
-    except (StartError, ClickHouseError, OSError):
-        served = None
-    if served != folder:
-        found = "nothing answers" if served is None else "another store is served"
-        raise StartError(
-            f"a running collector has the store in {folder} open, and {found} at {endpoint}: list clickhouse_http "
-            "in its service::extensions, and set AGENTTRACER_CLICKHOUSE_HTTP_ENDPOINT if it listens elsewhere"
-        )
-    return client, endpoint, True
+        client = _connect(endpoint, database)
+        if os.path.realpath(str(client.command(_STORE_PATH))) == folder:
+            return client, endpoint, True
+        client.close()
+        found = "another store is served"
+    except (ClickHouseError, OSError) as error:
+        if _code_of(error):
+            raise _cannot_ask(endpoint, error) from None
+    raise StartError(
+        f"a running collector has the store in {folder} open, and {found} at {endpoint}: list clickhouse_http "
+        "in its service::extensions, and set AGENTTRACER_CLICKHOUSE_HTTP_ENDPOINT if it listens elsewhere"
+    )
 
 
 def _open_server(endpoint: str, database: str) -> Client:
-    url = urlsplit(endpoint)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise StartError("--endpoint must be chdb://FOLDER, http://host:port or https://host:port")
     try:
-        return clickhouse_connect.get_client(
-            interface=url.scheme,
-            host=url.hostname,
-            port=url.port or 0,
-            username=os.environ.get("CLICKHOUSE_USER") or "default",
-            password=os.environ.get("CLICKHOUSE_PASSWORD") or "",
-            database=database,
-            connect_timeout=_CONNECT_SECONDS,
-            client_name="agenttracer",
-            autogenerate_session_id=False,
-        )
+        return _connect(endpoint, database)
     except (ClickHouseError, OSError) as error:
         raise _cannot_ask(endpoint, error) from None
 
 
+def _connect(endpoint: str, database: str) -> Client:
+    url = urlsplit(endpoint)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise StartError("--endpoint must be chdb://FOLDER, http://host:port or https://host:port")
+    return clickhouse_connect.get_client(
+        interface=url.scheme,
+        host=url.hostname,
+        port=url.port or 0,
+        username=os.environ.get("CLICKHOUSE_USER") or "default",
+        password=os.environ.get("CLICKHOUSE_PASSWORD") or "",
+        database=database,
+        connect_timeout=_CONNECT_SECONDS,
+        client_name="agenttracer",
+        autogenerate_session_id=False,
+    )
+
+
+def _code_of(error: Exception) -> int:
+    """ClickHouse's number of the error, 0 if no ClickHouse answered."""
+    return int(getattr(error, "code", None) or 0)
+
+
 def _cannot_ask(where: str, error: Exception) -> StartError:
-    code = int(getattr(error, "code", None) or 0)
+    code = _code_of(error)
     cause = _CAUSES.get(code) or (f"ClickHouse's error {code}" if code else "no answer; is it running?")
     return StartError(f"the store at {where} can't be asked: {cause}")
 

@@ -257,6 +257,19 @@ def test_a_collector_without_http_is_one_sentence(monkeypatch: pytest.MonkeyPatc
     assert 1 == err.count("\n")
 
 
+@pytest.mark.usefixtures("here")
+def test_a_wrong_password_is_said(
+    server: ClickHouseServer, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """As such, with the variables to set, and the right one is used."""
+    monkeypatch.setenv("AGENTTRACER_CLICKHOUSE_HTTP_ENDPOINT", f"localhost:{server.port}")
+    monkeypatch.setenv("CLICKHOUSE_USER", server.writer["username"])
+    assert 1 == main(["runs", "list"])
+    assert "the user or the password is wrong; set CLICKHOUSE_USER" in capsys.readouterr().err
+    monkeypatch.setenv("CLICKHOUSE_PASSWORD", server.writer["password"])
+    assert 4 == len(listed(capsys))
+
+
 def test_another_store_is_not_taken_for_this_one(
     server: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

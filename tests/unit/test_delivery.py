@@ -21,7 +21,7 @@ from agenttracer.collector.component import (
 from agenttracer.collector.dead_letters import DeadLetter
 from agenttracer.collector.delivery import Delivery
 from agenttracer.collector.errors import Rejected, Unavailable
-from agenttracer.collector.journal import Group, Journal, connect
+from agenttracer.collector.journal import Claim, Group, Journal, connect
 from agenttracer.collector.telemetry import Telemetry
 from agenttracer.schemas.batch import Batch, Signal
 from tests.batches import make_batch
@@ -225,3 +225,50 @@ def test_batches_keep_to_their_size(tmp_path: Path, max_size: int, expected: lis
     asyncio.run(scenario())
 
     assert [names for _, names in exporter.given] == expected
+
+
+def test_a_journal_in_trouble_does_not_end_the_delivery(tmp_path: Path) -> None:
+    """While the disk is full the delivery waits; nothing is exported twice for it, nothing is lost."""
+    exporter = Recording()
+
+    class Troubled(Journal):
+        troubles = 2
+
+        def advance(self, claim: Claim) -> None:
+            if self.troubles:
+                self.troubles -= 1
+                raise Unavailable("the journal can't be written", retry_after_seconds=0.01)
+            super().advance(claim)
+
+    async def scenario() -> dict[str, int]:
+        journal = Troubled(tmp_path, max_bytes=10_000_000, window_seconds=900)
+        journal.open()
+        journal.register([("traces", "recording")])
+        delivery = Delivery("traces", Signal.TRACES, exporter, journal, exporter.context.telemetry)
+        append(journal, "a")
+        await delivery.start()
+        await delivery.drain(5)
+        after = states(journal)
+        journal.close()
+        return after
+
+    assert asyncio.run(scenario()) == {"received": 1, "stored": 1}
+    assert [names for _, names in exporter.given] == [["a"]]
+
+
+def test_a_damaged_payload_is_buried_alone(tmp_path: Path) -> None:
+    """Bytes that can't be read any more do not hold up what comes after them."""
+    exporter = Recording()
+
+    async def scenario() -> tuple[dict[str, int], list[str]]:
+        async with delivering(tmp_path, exporter) as (journal, delivery):
+            damaged = Group("traces", "default", 1, b"\x04\x00\x00\x00nope")
+            journal.append([damaged], [], Counter({("traces", "default", "received", "", ""): 1}))
+            append(journal, "fine")
+            await delivery.start()
+            await delivery.drain(5)
+            return states(journal), [letter.reason for letter in buried(tmp_path)]
+
+    expected = {"received": 2, "stored": 1, "dead_lettered": 1}
+    assert asyncio.run(scenario()) == (expected, ["damaged_payload"])
+    assert [names for _, names in exporter.given] == [["fine"]]
