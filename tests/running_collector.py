@@ -29,7 +29,7 @@ from agenttracer.schemas.batch import Signal
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "otel-config.yaml"
-_METHODS = {
+METHODS = {
     Signal.TRACES: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
     Signal.LOGS: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     Signal.METRICS: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
@@ -98,12 +98,14 @@ class RunningCollector:
     def export(self, kind: Signal, body: bytes, timeout_seconds: float = 30) -> bytes:
         """Send an OTLP request over gRPC; returns the answer's bytes or raises ``grpc.RpcError``."""
         with grpc.insecure_channel(f"localhost:{self.ports['grpc']}") as channel:
-            return channel.unary_unary(_METHODS[kind])(body, timeout=timeout_seconds)
+            return channel.unary_unary(METHODS[kind])(body, timeout=timeout_seconds)
 
-    def post(self, path: str, body: bytes, content_type: str = "application/x-protobuf") -> tuple[int, bytes]:
-        """Send an OTLP request over HTTP; returns status and body."""
+    def post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        """Send an OTLP request over HTTP, protobuf unless a header says otherwise; returns status and body."""
         request = urllib.request.Request(
-            f"http://localhost:{self.ports['http']}{path}", body, {"Content-Type": content_type}
+            f"http://localhost:{self.ports['http']}{path}",
+            body,
+            {"Content-Type": "application/x-protobuf", **(headers or {})},
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
