@@ -7,7 +7,6 @@ http(s)://…    ─────────────────────
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from agenttracer.collector.errors import StartError
+from agenttracer.schemas.embedded_store import is_open
 
 _EMBEDDED = "chdb://"
 _HTTP_ENDPOINT = "localhost:8123"
@@ -82,7 +82,7 @@ def _open_folder(folder: str, database: str) -> tuple[Client, str, bool]:
         raise StartError(
             f"there is no store in {folder}: start a collector, or say where the store is with --endpoint"
         )
-    if _is_locked(folder):
+    if is_open(folder):
         return _open_collector(folder, database)
     try:
         client = clickhouse_connect.get_client(interface="chdb", path=folder, database=database)
@@ -145,14 +145,3 @@ def _cannot_ask(where: str, error: Exception) -> StartError:
     code = _code_of(error)
     cause = _CAUSES.get(code) or (f"ClickHouse's error {code}" if code else "no answer; is it running?")
     return StartError(f"the store at {where} can't be asked: {cause}")
-
-
-def _is_locked(folder: str) -> bool:
-    try:
-        with open(os.path.join(folder, "status"), "rb") as status:
-            fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -7,7 +7,6 @@ http(s)://…     → handshake                                       ─┴→ 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from typing import Any
 
@@ -18,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from agenttracer.collector.errors import StartError
 from agenttracer.exporters.clickhouse.failures import code_of, describe
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
+from agenttracer.schemas.embedded_store import is_open
 from agenttracer.schemas.migrate import Placement, SchemaError, apply, check
 
 _CONNECT_SECONDS = 10
@@ -129,20 +129,9 @@ def _connect(options: ClickHouseOptions, database: str | None) -> Client:
 def _store_cause(folder: str, message: str) -> str:
     if "different path" in message:
         return "this process has another embedded store open, and can have only one"
-    if _is_locked(os.path.join(folder, "status")):
+    if is_open(folder):
         return "another process has it open; stop that process, or ask it over its clickhouse_http extension"
     return "the engine refused the folder; choose an empty one, or the store of a collector of this version"
-
-
-def _is_locked(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _cause(error: Exception) -> str:

@@ -36,12 +36,10 @@ class Rotel(Target):
         ports = {name: free_port() for name in ("grpc", "http")}
         log = Path(self._folder.name) / "log"
         endpoints = [f"--otlp-{name}-endpoint=127.0.0.1:{port}" for name, port in ports.items()]
+        sink = f"--clickhouse-exporter-endpoint=http://127.0.0.1:{self._sink.port}"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [
-                    *(_binary(), "start", *endpoints, "--exporter=clickhouse"),
-                    f"--clickhouse-exporter-endpoint=http://127.0.0.1:{self._sink.port}",
-                ],
+                [_binary(), "start", *endpoints, "--exporter=clickhouse", sink],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -63,11 +61,14 @@ class Rotel(Target):
 
 def install_rotel() -> str:
     """Its version, after installing it if it is missing; raises ``RuntimeError`` if that fails."""
-    pip = [_CACHE / "rotel" / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    environment = _CACHE / "rotel"
     try:
         if not _binary().exists():
-            subprocess.run([sys.executable, "-m", "venv", _CACHE / "rotel"], check=True)
-            subprocess.run([*pip, "install", "--pre", "rotel"], check=True)
+            subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+            subprocess.run(
+                [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--pre", "rotel"],
+                check=True,
+            )
     except (OSError, subprocess.CalledProcessError) as error:
         raise RuntimeError(f"rotel can't be installed: {error}") from error
     (installed,) = _binary().parents[1].glob("rotel-*.dist-info")

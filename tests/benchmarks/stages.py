@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from agenttracer.collector.allocator import keep_freed_memory
 from agenttracer.collector.codec import pack, unpack
@@ -26,6 +26,7 @@ from agenttracer.schemas.batch import Batch, Signal
 from agenttracer.schemas.flatten import flatten
 from tests.benchmarks.spans import make_requests
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 GROUPS = ((1, 10), (16, 10), (1, 1000), (8, 1000))
@@ -82,13 +83,13 @@ def _measure(
     payload = b""
     for number in range(rounds):
         group = bodies[number * requests : (number + 1) * requests]
-        batch = _timed(taken["decode"], lambda group=group: _decode(group))
-        batch = _timed(taken["normalize"], lambda batch=batch: normalize.process(batch))
-        batch = _timed(taken["classify"], lambda batch=batch: classify.process(batch))
-        batch = _timed(taken["redact"], lambda batch=batch: redaction.process(batch))
-        payload = _timed(taken["pack"], lambda batch=batch: pack(batch))
-        batch = _timed(taken["unpack"], lambda payload=payload: unpack([payload], "token"))
-        _timed(taken["flatten"], lambda batch=batch: flatten(batch, _TTL_SECONDS))
+        batch = _timed(taken["decode"], _decode, group)
+        batch = _timed(taken["normalize"], normalize.process, batch)
+        batch = _timed(taken["classify"], classify.process, batch)
+        batch = _timed(taken["redact"], redaction.process, batch)
+        payload = _timed(taken["pack"], pack, batch)
+        batch = _timed(taken["unpack"], unpack, [payload], "token")
+        _timed(taken["flatten"], flatten, batch, _TTL_SECONDS)
     count = requests * spans
     costs = {stage: statistics.median(seconds[_WARM_UP:]) / count * 1e6 for stage, seconds in taken.items()}
     return {**costs, "sum": sum(costs.values()), "journal bytes": len(payload) / count}
@@ -100,8 +101,8 @@ def _decode(group: Sequence[bytes]) -> Batch:
     return batch
 
 
-def _timed(taken: list[float], work: Callable[[], T]) -> T:
+def _timed(taken: list[float], work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     started = time.process_time()
-    result = work()
+    result = work(*args, **kwargs)
     taken.append(time.process_time() - started)
     return result

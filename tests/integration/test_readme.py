@@ -195,7 +195,7 @@ def test_its_curl_is_a_run(collector: RunningCollector, store: Client) -> None:
     command = block.partition("curl ")[2].strip()
     echo = f"NOW=$(date +%s); set -- {command}; printf '%s' \"$5\""
     body = subprocess.run(["bash", "-c", echo], capture_output=True, check=True).stdout
-    assert (200, b"{}") == collector.post("/v1/traces", body, "application/json")
+    assert (200, b"{}") == collector.post("/v1/traces", body, {"Content-Type": "application/json"})
 
     assert [("success", 1)] == wait_for_runs(store, "hello")
 

@@ -6,7 +6,6 @@ does one thing at a time. Opening one takes a tenth of a millisecond, so every q
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from agenttracer.collector.errors import StartError
 from agenttracer.collector.extensions.clickhouse_http.errors import DatabaseError, from_engine
 from agenttracer.collector.extensions.clickhouse_http.rules import sources_outside
 from agenttracer.collector.extensions.clickhouse_http.statement import Statement
+from agenttracer.schemas.embedded_store import is_open
 
 MAX_STATEMENT_BYTES = 1 << 20
 # A server's defaults where the embedded engine has its own; checking quotes a statement, which may double it.
@@ -218,7 +218,7 @@ class Engine:
             return f"{error.strerror}; make the folder writable, or set another path"
         if "different path" in str(error):
             return "this process has another store open; give the same path as the clickhouse exporter's"
-        if _is_locked(os.path.join(self._folder, "status")):
+        if is_open(self._folder):
             return "another process has it open; stop that process, or set another path"
         return "the engine refused the folder; make it writable, or set another path"
 
@@ -246,14 +246,3 @@ class Engine:
         anchor, self._anchor = self._anchor, None
         if anchor is not None:
             anchor.close()
-
-
-def _is_locked(path: str) -> bool:
-    try:
-        with open(path, "rb") as status:
-            fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -1,0 +1,47 @@
+"""The benchmarks: that they run, not what they measure."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.benchmarks.spans import ONCE_A_SPAN, make_requests
+
+_ROOT = Path(__file__).parents[2]
+
+
+def test_stages_are_printed_and_written(tmp_path: Path) -> None:
+    """A quick run of the stages prints a line a stage, and writes the same as JSON."""
+    figures = tmp_path / "figures.json"
+
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", "stages", "--json", figures],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (run.returncode, run.stderr)
+    first_words = [line.split()[0] for line in run.stdout.splitlines() if line.strip()]
+    stages = ["decode", "normalize", "classify", "redact", "pack", "unpack", "flatten", "sum"]
+    assert stages == [word for word in first_words if word in stages]
+    written = json.loads(figures.read_text())["stages"]
+    assert ["1x10", "16x10", "1x1000", "8x1000"] == list(written)
+
+
+def test_no_two_requests_are_alike() -> None:
+    """Other bytes, trace ids and span ids in each; the parents of a trace are in it."""
+    requests = make_requests(4, 20)
+    messages = [ExportTraceServiceRequest.FromString(request) for request in requests]
+    spans = [list(message.resource_spans[0].scope_spans[0].spans) for message in messages]
+
+    assert [20] * 4 == [request.count(ONCE_A_SPAN) for request in requests]
+    assert 4 == len(set(requests))
+    assert 4 * 2 == len({span.trace_id for sent in spans for span in sent})
+    assert 4 * 20 == len({span.span_id for sent in spans for span in sent})
+    for sent in spans:
+        ids = {span.span_id for span in sent}
+        assert {span.parent_span_id for span in sent} <= ids | {b""}
