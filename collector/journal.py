@@ -23,11 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from agenttracer.collector.cursors import set_cursors
 from agenttracer.collector.errors import StartError, Unavailable
 from agenttracer.collector.journal_schema import SCHEMA, VERSION
-from agenttracer.collector.telemetry import Books, Entry
+from agenttracer.collector.telemetry import BookLine, Books, Entry
 
 _BUSY_SECONDS = 5.0
+_WAITING_BYTES = "SELECT coalesce(sum(length(payload)), 0) FROM groups WHERE only_exporter = ''"
 _RESERVE_BYTES = 16 * 1024 * 1024
 _WAITING = (
     "groups g, cursors c WHERE g.pipeline = c.pipeline AND g.id > c.position "
@@ -87,10 +89,6 @@ class Claim:
         return [Claim(self.journal_id, self.pipeline, self.exporter, (group,)) for group in self.groups]
 
 
-BookLine = tuple[str, str, str, str, str]
-"""(pipeline, tenant, state, reason, exporter)."""
-
-
 class Journal(Books):
     """One SQLite file; every method may be called from any thread."""
 
@@ -147,9 +145,7 @@ class Journal(Books):
     def _load(self, connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
         (self.id,) = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
-        (self.waiting_bytes,) = connection.execute(
-            "SELECT coalesce(sum(length(payload)), 0) FROM groups WHERE only_exporter = ''"
-        ).fetchone()
+        (self.waiting_bytes,) = connection.execute(_WAITING_BYTES).fetchone()
         since = time.time() - self.window_seconds
         for digest, rows, rejected in connection.execute(
             "SELECT digest, rows, rejected_rows FROM receipts WHERE time >= ? ORDER BY id", (since,)
@@ -266,21 +262,11 @@ class Journal(Books):
         self._listeners.append(wake)
 
     def register(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Give each (pipeline, exporter) a cursor; a new exporter starts behind what is already delivered."""
-        wanted = set(pairs)
-        with self._transaction() as (connection, _):
-            known = set(connection.execute("SELECT pipeline, exporter FROM cursors").fetchall())
-            (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM groups").fetchone()
-            oldest = dict(
-                connection.execute("SELECT pipeline, min(id) - 1 FROM groups GROUP BY pipeline").fetchall()
-            )
-            for pipeline, exporter in wanted - known:
-                connection.execute(
-                    "INSERT INTO cursors (pipeline, exporter, position) VALUES (?, ?, ?)",
-                    (pipeline, exporter, oldest.get(pipeline, newest)),
-                )
-            # An exporter that the configuration no longer names must not hold the journal back.
-            connection.executemany("DELETE FROM cursors WHERE pipeline = ? AND exporter = ?", known - wanted)
+        """Give each (pipeline, exporter) a cursor, and take those away that are not among them."""
+        with self._transaction() as (connection, books):
+            books.update(set_cursors(connection, set(pairs)))
+            (waiting_bytes,) = connection.execute(_WAITING_BYTES).fetchone()
+        self.waiting_bytes = waiting_bytes
 
     def waiting(self, pipeline: str, exporter: str) -> tuple[int, int, float]:
         """(groups, rows, unix time of the oldest) that the exporter has still to take."""

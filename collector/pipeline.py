@@ -25,8 +25,8 @@ from agenttracer.collector.codec import pack
 from agenttracer.collector.component import Accepted, Deliver, Processor, Request
 from agenttracer.collector.decode import Outcome, decode, decode_thread
 from agenttracer.collector.errors import CollectorError, Rejected, Unavailable
-from agenttracer.collector.journal import BookLine, Group, Journal, Receipt
-from agenttracer.collector.telemetry import Telemetry
+from agenttracer.collector.journal import Group, Journal, Receipt
+from agenttracer.collector.telemetry import BookLine, Telemetry
 from agenttracer.schemas.batch import Batch, Signal
 
 _MAX_GROUP_BYTES = 8 * 1024 * 1024

@@ -170,6 +170,10 @@ class Entry:
     rows: int
 
 
+BookLine = tuple[str, str, str, str, str]
+"""(pipeline, tenant, state, reason, exporter): what rows are counted under."""
+
+
 class Books:
     """Where the lines of the books come from."""
 

@@ -7,21 +7,17 @@ Its journal says, read-only and from outside, what is delivered and how large th
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from multiprocessing import get_context
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import clickhouse_connect
 
-from tests.benchmarks.target import Target, await_port, free_port, stop
+from tests.benchmarks.target import Target, free_port, run_server
 
 _CONFIG = Path(__file__).parents[2] / "otel-config.yaml"
 _COMMAND = Path(sys.executable).with_name("agenttracer")
@@ -38,53 +34,30 @@ class Collector(Target):
         self._last_group = self._groups = self._rows = self._payload_bytes = 0
         self._store_bytes: float | None = None
 
-    def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="agenttracer-bench-")
-        folder = Path(self._folder.name)
+    def _start(self, ends: ExitStack) -> None:
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="agenttracer-bench-")))
+        ends.callback(self._look_at_store, folder / "clickhouse")
         ports = {name: free_port() for name in ("grpc", "http", "prometheus", "health")}
-        environment = {
-            **os.environ,
-            "AGENTTRACER_DATA_DIR": self._folder.name,
-            **{f"AGENTTRACER_{name.upper()}_ENDPOINT": f"localhost:{port}" for name, port in ports.items()},
+        endpoints = {
+            f"AGENTTRACER_{name.upper()}_ENDPOINT": f"localhost:{port}" for name, port in ports.items()
         }
-        environment.pop("AGENTTRACER_CLICKHOUSE_ENDPOINT", None)
         overrides = [
             "service.telemetry.logs.level=WARN",
             f"exporters.{self._exporter}={{}}",  # declares it where the file doesn't
             *(f"service.pipelines.{signal}.exporters=[{self._exporter}]" for signal in _SIGNALS),
         ]
-        log = folder / "log"
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [
-                    _COMMAND,
-                    "collector",
-                    "--config",
-                    _CONFIG,
-                    *(f"--set={override}" for override in overrides),
-                ],
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        self.pid = self._process.pid
-        await_port(ports["grpc"], self._process, log)
-        self.address = f"localhost:{ports[self._transport]}"
-        self._journal = sqlite3.connect(
-            f"file:{folder / 'journal' / 'journal.sqlite'}?mode=ro", uri=True, isolation_level=None
+        self.pid = run_server(
+            [_COMMAND, "collector", "--config", _CONFIG, *(f"--set={override}" for override in overrides)],
+            ports["grpc"],
+            folder / "log",
+            ends,
+            AGENTTRACER_DATA_DIR=str(folder),
+            AGENTTRACER_CLICKHOUSE_ENDPOINT=f"chdb://{folder / 'clickhouse'}",
+            **endpoints,
         )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._journal.close()
-        stop(self._process)
-        store = Path(self._folder.name) / "clickhouse"
-        if error is None and store.is_dir():
-            with get_context("spawn").Pool(1) as pool:  # a process can open one embedded store in its life
-                self._store_bytes = pool.apply(_bytes_a_span, (str(store),))
-        self._folder.cleanup()
+        self.address = f"localhost:{ports[self._transport]}"
+        journal = f"file:{folder / 'journal' / 'journal.sqlite'}?mode=ro"
+        self._journal = ends.enter_context(closing(sqlite3.connect(journal, uri=True, isolation_level=None)))
 
     def delivered(self, spans: int) -> bool:
         (stored,) = self._journal.execute(
@@ -105,6 +78,11 @@ class Collector(Target):
             self._rows += rows
             self._payload_bytes += payload_bytes
 
+    def _look_at_store(self, folder: Path) -> None:
+        if self._rows and folder.is_dir():
+            with get_context("spawn").Pool(1) as pool:  # a process can open one embedded store in its life
+                self._store_bytes = pool.apply(_bytes_a_span, (str(folder),))
+
     def figures(self) -> Mapping[str, float]:
         seen = {}
         if self._groups:
@@ -122,4 +100,4 @@ def _bytes_a_span(store: str) -> float:
             "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'default'"
         )
         spans = client.command("SELECT count() FROM otel_traces")
-    return float(size) / int(spans)  # type: ignore[arg-type]
+    return float(size) / int(spans)

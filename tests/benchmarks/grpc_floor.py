@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Self
 
 import grpc
 
@@ -21,21 +20,16 @@ class GrpcFloor(Target):
 
     name = "grpcio, empty handler"
 
-    def __enter__(self) -> Self:
+    def _start(self, ends: ExitStack) -> None:
         context = get_context("spawn")
         pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        process.start()
+        ends.callback(process.join)
+        ends.callback(process.terminate)
         self.address = f"localhost:{pipe.recv()}"
-        assert self._process.pid is not None
-        self.pid = self._process.pid
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.terminate()
-        self._process.join()
+        assert process.pid is not None
+        self.pid = process.pid
 
 
 class _Empty(grpc.GenericRpcHandler):

@@ -11,12 +11,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.benchmarks.sink import Sink
-from tests.benchmarks.target import Target, await_port, free_port, stop
+from tests.benchmarks.target import Target, free_port, run_server
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agenttracer-bench"
 
@@ -28,32 +27,20 @@ class Rotel(Target):
 
     def __init__(self, transport: str) -> None:
         self._transport = transport
-        self._sink = Sink()
 
-    def __enter__(self) -> Self:
-        self._sink.__enter__()
-        self._folder = tempfile.TemporaryDirectory(prefix="agenttracer-bench-")
+    def _start(self, ends: ExitStack) -> None:
+        self._sink = ends.enter_context(Sink())
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="agenttracer-bench-")))
         ports = {name: free_port() for name in ("grpc", "http")}
-        log = Path(self._folder.name) / "log"
         endpoints = [f"--otlp-{name}-endpoint=127.0.0.1:{port}" for name, port in ports.items()]
         sink = f"--clickhouse-exporter-endpoint=http://127.0.0.1:{self._sink.port}"
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [_binary(), "start", *endpoints, "--exporter=clickhouse", sink],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        self.pid = self._process.pid
-        await_port(ports["grpc"], self._process, log)
+        self.pid = run_server(
+            [_binary(), "start", *endpoints, "--exporter=clickhouse", sink],
+            ports["grpc"],
+            folder / "log",
+            ends,
+        )
         self.address = f"127.0.0.1:{ports[self._transport]}"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        stop(self._process)
-        self._sink.__exit__(kind, error, trace)
-        self._folder.cleanup()
 
     def delivered(self, spans: int) -> bool:
         return self._sink.spans >= spans

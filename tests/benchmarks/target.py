@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,13 +24,20 @@ class Target(ABC):
     address: str
     pid: int
 
-    @abstractmethod
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        with ExitStack() as ends:
+            self._start(ends)
+            self._ends = ends.pop_all()
+        return self
 
-    @abstractmethod
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self._ends.__exit__(kind, error, trace)
+
+    @abstractmethod
+    def _start(self, ends: ExitStack) -> None:
+        """Sets ``address`` and ``pid``; what is to be done at the end goes onto ``ends``, last thing first."""
 
     def delivered(self, spans: int) -> bool:
         """Whether so many spans have arrived where they belong, since the start."""
@@ -47,18 +55,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when something listens; raises ``RuntimeError`` with the log's end if that doesn't happen."""
+def run_server(
+    command: Sequence[str | Path], port: int, log: Path, ends: ExitStack, **environment: str
+) -> int:
+    """Start a process, return its pid once it listens; raises ``RuntimeError`` with the end of its log."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
+    ends.callback(_stop, process)
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+            return process.pid
         time.sleep(0.05)
-    raise RuntimeError(f"it did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    raise RuntimeError(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and the end of the process."""
+def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)

@@ -195,9 +195,11 @@ def test_refused_rows_are_kept_as_dead_letters(journal: Journal) -> None:
     assert journal.claim("traces", "store", 10) is None
 
 
-def test_an_exporter_that_is_gone_does_not_fill_the_journal(tmp_path: Path) -> None:
-    """When the configuration no longer names an exporter, its rows wait for nobody."""
-    journal = open_journal(tmp_path)
+def test_what_waited_for_an_exporter_that_is_gone_is_given_up_openly(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the configuration no longer names an exporter, its rows wait for nobody: told in the log, and
+    counted in its books."""
     append(journal, 2)
     journal.register([("traces", "store")])
     claim = journal.claim("traces", "store", 10)
@@ -206,7 +208,19 @@ def test_an_exporter_that_is_gone_does_not_fill_the_journal(tmp_path: Path) -> N
     journal.advance(claim)
 
     assert journal.waiting_bytes == 0
-    journal.close()
+    assert books(journal, "slow") == {"received": 2, "filtered": 2}
+    assert books(journal) == {"received": 2, "stored": 2}
+    assert "slow is no exporter of traces any more: 2 rows" in caplog.text
+
+
+def test_a_pipeline_that_is_gone_leaves_nothing_behind(journal: Journal) -> None:
+    """Its groups are deleted with its last exporter."""
+    append(journal, 2)
+
+    journal.register([("logs", "store")])
+
+    assert journal.waiting_bytes == 0
+    assert books(journal) == {"received": 2, "filtered": 2}
 
 
 def test_a_new_exporter_takes_what_still_waits(journal: Journal) -> None:
