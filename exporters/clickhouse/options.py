@@ -55,7 +55,7 @@ class ClickHouseQueueBatch(QueueBatch):
     """Larger than other exporters': an insert makes a part, and parts are what costs."""
 
     flush_timeout: Seconds = Field(default=1.0, description="Longest wait for more rows.")
-    min_size: int = Field(default=10_000, ge=0, description="Rows that are enough to start.")
+    min_size: int = Field(default=50_000, ge=0, description="Rows that are enough to start.")
 
 
 class ClickHouseQueue(SendingQueue):
