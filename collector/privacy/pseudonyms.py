@@ -26,6 +26,7 @@ class Pseudonyms:
 
     def tokens(self, values: pa.StringArray, tenant: str) -> pa.StringArray:
         """The tokens of distinct values; an empty or missing value stays what it is."""
+        # HMAC has no vectorised form; the values are distinct, and most of them are remembered.
         return pa.array(
             [self._token(value, tenant) if value else value for value in values.to_pylist()], pa.string()
         )
