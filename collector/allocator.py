@@ -1,10 +1,13 @@
-"""Keeps freed memory for the next group of requests, where the C library would give it back each time.
+"""One allocator for all, and freed memory kept for the next group of requests.
 
-Measured with 1000-span requests: 400 to 550 page faults a request before, none after, a fifth less CPU.
+Measured with 1000-span requests: 400 to 550 page faults a request where the C library gives memory back
+each time, none where it keeps it, and a fifth less CPU. Arrow's own pool beside it cost a fifth more memory.
 """
 
 import ctypes
 import sys
+
+import pyarrow as pa
 
 # glibc's mallopt: see mallopt(3).
 _TRIM_THRESHOLD = -1
@@ -21,3 +24,4 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _KEEP_BYTES)
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        pa.set_memory_pool(pa.system_memory_pool())

@@ -58,8 +58,10 @@ def _render(kind: np.ndarray, nested: pa.ListArray, depth: int) -> pa.StringArra
 
 
 def _values(messages: pa.BinaryArray, depth: int) -> pa.StringArray:
-    _, values = _read(wire.ANY_VALUE, messages, lambda parsed: parsed.to_struct_array())
-    return _text(values, depth)
+    # What is rendered are lists of labels, the same few in row after row.
+    distinct = messages.dictionary_encode()
+    _, values = _read(wire.ANY_VALUE, distinct.dictionary, lambda parsed: parsed.to_struct_array())
+    return _text(values, depth).take(distinct.indices)
 
 
 def _pairs(messages: pa.BinaryArray, depth: int) -> pa.StringArray:

@@ -19,7 +19,8 @@ import grpc
 
 from agenttracer.collector.endpoint import bind
 from agenttracer.collector.errors import StartError
-from agenttracer.collector.receivers.otlp.delivery import Delivery, late
+from agenttracer.collector.receivers.otlp.answers import Answers
+from agenttracer.collector.receivers.otlp.delivery import Delivery
 from agenttracer.collector.receivers.otlp.options import GrpcProtocol
 from agenttracer.collector.receivers.otlp.status import Refusal, response_of
 from agenttracer.collector.receivers.otlp.tls import grpc_credentials
@@ -114,6 +115,7 @@ class _Handlers(grpc.GenericRpcHandler):
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
+        self._answers = Answers()
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         signal = METHODS.get(handler_call_details.method)
@@ -134,12 +136,7 @@ class _Handlers(grpc.GenericRpcHandler):
                 answer = delivery.send(signal, body, tenant)
             else:
                 answer = await asyncio.to_thread(delivery.send, signal, body, tenant)
-            waiting = asyncio.wrap_future(answer)
-            # A client that goes away takes its task with it, not the rows' way into the journal.
-            await asyncio.wait((waiting,), timeout=delivery.response_timeout_seconds)
-            if not waiting.done():
-                raise late()
-            accepted = waiting.result()
+            accepted = await self._answers.wait_for(answer, delivery.response_timeout_seconds)
             response = response_of(signal, accepted)
         except Exception as error:
             await _abort(call, delivery.refuse(error))
