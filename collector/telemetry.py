@@ -7,8 +7,11 @@ received = stored + waiting + duplicate + rejected + filtered + dead_lettered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import resource
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -61,24 +64,9 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.", ()),
     Definition("otelcol_processor_incoming_items", "counter", "Rows in.", ("processor", "otel_signal")),
     Definition("otelcol_processor_outgoing_items", "counter", "Rows out.", ("processor", "otel_signal")),
-    *(
-        Definition(
-            f"otelcol_processor_memory_limiter_refused_{items}",
-            "counter",
-            f"{what} refused for memory.",
-            ("processor",),
-        )
-        for items, what in _ITEMS.items()
-    ),
-    Definition(
-        "agenttracer_memory_limiter_refused_requests_total",
-        "counter",
-        "Requests refused for memory before they were decoded.",
-        ("processor",),
-    ),
     Definition("otelcol_process_uptime", "gauge", "Seconds since the start."),
     Definition("otelcol_process_cpu_seconds", "gauge", "CPU seconds used."),
-    Definition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes."),
+    Definition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes, Linux only."),
     Definition("agenttracer_journal_bytes", "gauge", "Bytes of waiting groups in the journal."),
     Definition(
         "agenttracer_journal_commit_seconds", "histogram", "Time of a journal commit, fsync included."
@@ -96,12 +84,6 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Values that redaction changed, never which.",
         ("rule", "class", "action"),
     ),
-    Definition(
-        "agent_policy_violations_total",
-        "counter",
-        "Values that policy forbids, by the service that sent them.",
-        ("service",),
-    ),
 )
 
 
@@ -113,6 +95,10 @@ class Telemetry:
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
         for definition in DEFINITIONS:
             self._metrics[definition.name] = _make(definition, self.registry)
+        started = time.monotonic()
+        self.show("otelcol_process_uptime", lambda: time.monotonic() - started)
+        self.show("otelcol_process_cpu_seconds", time.process_time)
+        self.show("otelcol_process_memory_rss", _resident_bytes)
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
         """Count up; raises ``KeyError`` for a name that the table lacks."""
@@ -126,6 +112,12 @@ class Telemetry:
         assert isinstance(metric, Gauge)
         (metric.labels(**labels) if labels else metric).set(value)
 
+    def show(self, name: str, read: Callable[[], float]) -> None:
+        """Have a gauge read its value whenever it is scraped."""
+        metric = self._metrics[name]
+        assert isinstance(metric, Gauge)
+        metric.set_function(read)
+
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Put a value into a histogram."""
         metric = self._metrics[name]
@@ -135,6 +127,14 @@ class Telemetry:
     def show_books(self, books: Books) -> None:
         """Expose the journal's books beside the metrics of this table."""
         self.registry.register(_BooksCollector(books))
+
+
+def _resident_bytes() -> float:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return float(pages * resource.getpagesize())
 
 
 class _CollectorCounter(Gauge):

@@ -46,7 +46,10 @@ class FileStorage(Extension[FileStorageOptions]):
 
     async def start(self) -> None:
         await asyncio.to_thread(self.journal.open)
-        self.context.telemetry.show_books(self.journal)
+        telemetry = self.context.telemetry
+        telemetry.show_books(self.journal)
+        telemetry.show("agenttracer_journal_bytes", lambda: self.journal.waiting_bytes)
+        telemetry.show("otelcol_exporter_queue_capacity", lambda: self.journal.max_bytes)
 
     async def stop(self) -> None:
         await asyncio.to_thread(self.journal.close)
