@@ -64,6 +64,12 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition("otelcol_exporter_queue_capacity", "gauge", "Bytes the journal may hold.", ()),
     Definition("otelcol_processor_incoming_items", "counter", "Rows in.", ("processor", "otel_signal")),
     Definition("otelcol_processor_outgoing_items", "counter", "Rows out.", ("processor", "otel_signal")),
+    Definition(
+        "agenttracer_memory_limiter_refused_requests_total",
+        "counter",
+        "Requests refused for memory before they were decoded.",
+        ("processor",),
+    ),
     Definition("otelcol_process_uptime", "gauge", "Seconds since the start."),
     Definition("otelcol_process_cpu_seconds", "gauge", "CPU seconds used."),
     Definition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes, Linux only."),
