@@ -7,16 +7,16 @@ received = stored + waiting + duplicate + rejected + filtered + dead_lettered.
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from agenttracer.collector.resident_memory import resident_bytes
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -72,7 +72,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition("otelcol_process_uptime", "gauge", "Seconds since the start."),
     Definition("otelcol_process_cpu_seconds", "gauge", "CPU seconds used."),
-    Definition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes, Linux only."),
+    Definition("otelcol_process_memory_rss", "gauge", "Resident memory in bytes."),
     Definition("agenttracer_journal_bytes", "gauge", "Bytes of waiting groups in the journal."),
     Definition(
         "agenttracer_journal_commit_seconds", "histogram", "Time of a journal commit, fsync included."
@@ -104,7 +104,7 @@ class Telemetry:
         started = time.monotonic()
         self.show("otelcol_process_uptime", lambda: time.monotonic() - started)
         self.show("otelcol_process_cpu_seconds", time.process_time)
-        self.show("otelcol_process_memory_rss", _resident_bytes)
+        self.show("otelcol_process_memory_rss", resident_bytes)
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
         """Count up; raises ``KeyError`` for a name that the table lacks."""
@@ -133,14 +133,6 @@ class Telemetry:
     def show_books(self, books: Books) -> None:
         """Expose the journal's books beside the metrics of this table."""
         self.registry.register(_BooksCollector(books))
-
-
-def _resident_bytes() -> float:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return float(pages * resource.getpagesize())
 
 
 class _CollectorCounter(Gauge):

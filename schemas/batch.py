@@ -102,11 +102,6 @@ class Batch:
     def num_rows(self) -> int:
         return self.rows.num_rows
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that the tables hold."""
-        return sum(table.nbytes for table in self.tables.values())
-
     def with_tables(self, **tables: pa.RecordBatch) -> Batch:
         """The same batch with these tables in place of its own."""
         return replace(self, tables={**self.tables, **tables})

@@ -55,10 +55,9 @@ class Policy:
         self,
         *,
         allowed_keys: Sequence[str] = (),
-        ignored_keys: Sequence[str] = (),
         blocked_keys: Sequence[str] = (),
     ) -> None:
-        self._allowed = {**ALLOWED, **dict.fromkeys([*allowed_keys, *ignored_keys], LABEL)}
+        self._allowed = {**ALLOWED, **dict.fromkeys(allowed_keys, LABEL)}
         self._blocked = tuple(re.compile(pattern) for pattern in blocked_keys)
         self._decisions: dict[str, Action] = {}
         source = json.dumps(

@@ -18,7 +18,6 @@ import ctypes
 import gc
 import os
 import resource
-import sys
 import threading
 import time
 from functools import cached_property
@@ -30,6 +29,7 @@ from pydantic import Field, model_validator
 
 from agenttracer.collector.component import Context, Options, Processor, Request, Seconds
 from agenttracer.collector.errors import Unavailable
+from agenttracer.collector.resident_memory import resident_bytes
 from agenttracer.schemas.batch import Batch
 
 _MIB = 1024 * 1024
@@ -74,15 +74,6 @@ class MemoryLimiterOptions(Options):
                 "'min_gc_interval_when_hard_limited'"
             )
         return self
-
-
-def resident_bytes() -> int:
-    """This process's resident memory now; its highest so far where there is no ``/proc``."""
-    try:
-        return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE_BYTES
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def total_bytes() -> int:
