@@ -1,0 +1,56 @@
+"""What a pipeline would write of a request, in process: the journal's bytes and the rows of ClickHouse.
+
+stored = Pipelines(folder).stored(Signal.TRACES, body)      bytes, to be searched
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from agenttracer.collector.codec import pack
+from agenttracer.collector.component import Context, Options
+from agenttracer.collector.processors.artifact_keys import ArtifactKeys
+from agenttracer.collector.telemetry import Telemetry
+from agenttracer.schemas.batch import Batch, Signal
+from agenttracer.schemas.flatten import flatten
+from tests.processing import classify, decoded, normalize, process, redaction
+
+
+class Pipelines:
+    """The processors of the shipped configuration's pipelines, without a collector around them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.redaction = redaction(folder)
+        artifacts = ArtifactKeys(Options(), Context("artifact_keys", Telemetry()))
+        self._processors = {
+            Signal.TRACES: (normalize(), classify(), self.redaction),
+            Signal.LOGS: (normalize(), self.redaction, artifacts),
+            Signal.METRICS: (normalize(), self.redaction),
+        }
+
+    def processed(self, signal: Signal, body: bytes) -> Batch:
+        """The batch that goes to the journal."""
+        return process(decoded(body, signal), *self._processors[signal])
+
+    def stored(self, signal: Signal, body: bytes) -> bytes:
+        """Everything that journal and store would hold of a request, uncompressed."""
+        return written(self.processed(signal, body))
+
+
+def written(batch: Batch) -> bytes:
+    """The journal's payload, its decompressed messages, and what goes into ClickHouse's tables."""
+    payload = pack(batch)
+    start = 4 + int.from_bytes(payload[:4], "little")
+    sizes = json.loads(payload[4:start])["sizes"]
+    messages = pa.decompress(payload[start:], sum(sizes), codec="lz4_raw", asbytes=True)
+    return b"\0".join([payload, messages, *map(_as_bytes, flatten(batch, 0).values())])
+
+
+def _as_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
