@@ -60,7 +60,7 @@ CLASSES: dict[str, tuple[Form, ...]] = {
         lambda word, _: f"{word} told me that her diagnosis is terminal, says {word}",
         lambda word, _: f"does {word} know?",
         lambda word, _: f"Dear {word},\n\nplease cancel my order.\n{word}",
-        lambda word, _: f"请取消{word}的订单，谢谢。",  # noqa: RUF001 - how a sentence ends there
+        lambda word, _: f"请取消{word}的订单，谢谢。",
         lambda word, _: json.dumps({"note": [f"ask {word}"]}),
         lambda word, _: f"<p>{word}</p>",
     ),

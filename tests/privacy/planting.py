@@ -46,7 +46,7 @@ def may_hold_labels(key: str) -> bool:
     return key in _MAY_BE_LABELS or key.startswith(tuple(ALLOWED_PREFIXES))
 
 
-_ENCODINGS: tuple[Callable[[str], str], ...] = (
+ENCODINGS: tuple[Callable[[str], str], ...] = (
     str,
     lambda text: json.dumps({"messages": [{"content": text}]}),
     str,
@@ -93,7 +93,7 @@ class Planter:
             alternatives = [each.name for oneof in field.message_type.oneofs for each in oneof.fields]
             kinds = [name for name in alternatives if field.message_type.fields_by_name[name].message_type]
             for name in kinds or ([None] if not held else []):
-                _fill_ids(added := held.add())
+                fill_ids(added := held.add())
                 if name is not None:
                     getattr(added, name).data_points.add()
         for child in held:
@@ -148,7 +148,7 @@ class Planter:
         text = self._marker(place, classes)
         if encoded:
             turn = self._turns["encoding"] = self._turns["encoding"] + 1
-            text = _ENCODINGS[turn % len(_ENCODINGS)](text)
+            text = ENCODINGS[turn % len(ENCODINGS)](text)
         setattr(value, kind, text.encode() if kind == "bytes_value" else text)
 
     def values(self, place: str, level: int) -> list[AnyValue]:
@@ -194,7 +194,8 @@ class Planter:
         return self._turns[what] % times == 1
 
 
-def _fill_ids(message: Message) -> None:
+def fill_ids(message: Message) -> None:
+    """Ids that are valid, where a message has any."""
     for name, width in (("trace_id", 16), ("span_id", 8)):
         if name in message.DESCRIPTOR.fields_by_name:
             setattr(message, name, b"\x01" * width)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from agenttracer.collector.codec import pack
 from agenttracer.collector.component import Context, Options
+from agenttracer.collector.decode import decode
 from agenttracer.collector.processors.artifact_keys import ArtifactKeys
 from agenttracer.collector.telemetry import Telemetry
 from agenttracer.schemas.batch import Batch, Signal
@@ -32,11 +33,13 @@ class Pipelines:
         }
 
     def processed(self, signal: Signal, body: bytes) -> Batch:
-        """The batch that goes to the journal."""
+        """The batch that goes to the journal; raises ``AssertionError`` if the request has no rows."""
         return process(decoded(body, signal), *self._processors[signal])
 
     def stored(self, signal: Signal, body: bytes) -> bytes:
-        """Everything that journal and store would hold of a request, uncompressed."""
+        """Everything that journal and store would hold of a request, uncompressed; nothing if it has no rows."""
+        if decode(signal, [body], "default", received_unix_ns=1).batch is None:
+            return b""
         return written(self.processed(signal, body))
 
 

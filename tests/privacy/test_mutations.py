@@ -1,0 +1,108 @@
+"""The canary check has teeth: whatever single protection is taken away, it finds markers.
+
+Each test disables one thing, a column's declaration, a place or a kind of attributes, one detector, the
+rewriting of span names, and demands that the check of ``test_canaries`` would fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from agenttracer.schemas.batch import Kind, Place, Signal
+from agenttracer.schemas.columns import content_classes
+from tests.privacy.dense import dense
+from tests.privacy.forgetting import (
+    Mask,
+    forget_attributes,
+    forget_column,
+    guarded_columns,
+    restore_column,
+)
+from tests.privacy.markers import leaks_in
+from tests.privacy.storing import Pipelines
+
+_COLUMNS = guarded_columns()
+_REWRITTEN = [(Signal.TRACES, "rows", "SpanName")]
+_SIGNAL_OF_PLACE = {Place.BODY: Signal.LOGS, Place.EXEMPLAR: Signal.METRICS}
+_TEXTS = (Kind.STRING, Kind.BYTES, Kind.ARRAY, Kind.KVLIST)
+
+
+@pytest.fixture(autouse=True)
+def _declarations_as_they_are() -> Iterator[None]:
+    yield
+    content_classes.cache_clear()
+
+
+def leaks(signal: Signal, folder: Path) -> list[str]:
+    """What the canary check finds."""
+    return leaks_in(Pipelines(folder).stored(signal, dense(signal)[0]))
+
+
+@pytest.mark.parametrize(("signal", "table", "column"), [each for each in _COLUMNS if each not in _REWRITTEN])
+def test_a_column_taken_for_safe_is_found(
+    signal: Signal, table: str, column: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One column's declaration is wrong: a marker comes through."""
+    forget_column(monkeypatch, signal, table, column)
+
+    assert leaks(signal, tmp_path) != []
+
+
+@pytest.mark.parametrize(("signal", "table", "column"), _REWRITTEN)
+def test_a_column_that_is_not_rewritten_is_found(
+    signal: Signal, table: str, column: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Span names are emptied and made anew; one that stays as it came has a marker."""
+    restore_column(monkeypatch, signal, table, column)
+
+    assert leaks(signal, tmp_path) != []
+
+
+def test_every_guarded_column_is_among_them() -> None:
+    """Each column of each signal's tables that isn't declared safe or an id is taken away once."""
+    per_signal = {signal: sum(each[0] is signal for each in _COLUMNS) for signal in Signal}
+
+    assert per_signal == {Signal.TRACES: 21, Signal.LOGS: 10, Signal.METRICS: 9}
+    assert len(set(_COLUMNS)) == 40
+
+
+@pytest.mark.parametrize("place", Place)
+def test_a_place_that_is_not_looked_at_is_found(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The attributes of one place stay as they came."""
+    forget_attributes(monkeypatch, lambda table: table.column("place").to_numpy() == place)
+
+    assert leaks(_SIGNAL_OF_PLACE.get(place, Signal.TRACES), tmp_path) != []
+
+
+@pytest.mark.parametrize("kind", _TEXTS)
+@pytest.mark.parametrize("place", Place)
+def test_a_kind_that_is_not_looked_at_is_found(
+    place: Place, kind: Kind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Strings, bytes, arrays or maps of one place stay as they came."""
+    forget_attributes(
+        monkeypatch,
+        lambda table: _of(table, "place", place) & _of(table, "kind", kind),
+    )
+
+    assert leaks(_SIGNAL_OF_PLACE.get(place, Signal.TRACES), tmp_path) != []
+
+
+@pytest.mark.parametrize("place", [place for place in Place if place is not Place.BODY])
+def test_keys_that_are_not_looked_at_are_found(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A number's value tells nothing, its key may: one that stays as it came has a marker."""
+    forget_attributes(monkeypatch, lambda table: _of(table, "place", place) & _of(table, "kind", Kind.INT))
+
+    assert leaks(_SIGNAL_OF_PLACE.get(place, Signal.TRACES), tmp_path) != []
+
+
+def _of(table: pa.RecordBatch, column: str, value: int) -> Mask:
+    return table.column(column).to_numpy() == value
