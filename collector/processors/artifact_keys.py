@@ -15,7 +15,6 @@ It stands behind redaction: what is hashed is what is stored.
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.component import Options, Processor
+from agenttracer.schemas.artifact_key import key_part
 from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import (
     AGENT_ARTIFACT_KEY,
@@ -35,19 +35,6 @@ from agenttracer.schemas.semconv import (
 )
 
 _OURS = (AGENT_ARTIFACT_KEY, AGENT_ARTIFACT_SHA256, AGENT_ARTIFACT_SIZE)
-_FITS = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-
-
-def key_part(value: str | None) -> str:
-    """A value as one part of a key: itself if it is plain, else ``_`` and its hash; ``_`` if there is none.
-
-    A plain value never starts with ``_``, so two values never share a part.
-    """
-    if not value:
-        return "_"
-    if _FITS.fullmatch(value):
-        return value
-    return "_" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class ArtifactKeys(Processor[Options]):

@@ -21,9 +21,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from agenttracer.collector.component import Context, Exporter, ExporterOptions
+from agenttracer.collector.component import Context, Erasable, Erasure, Exporter, ExporterOptions
 from agenttracer.collector.errors import Rejected
-from agenttracer.exporters.artifacts.artifact import Artifact, Store, read_artifacts
+from agenttracer.exporters.artifacts.artifact import Artifact, read_artifacts
+from agenttracer.exporters.artifacts.erasure import FolderErasure, S3Erasure
 from agenttracer.exporters.artifacts.folder import Folder
 from agenttracer.exporters.artifacts.s3 import S3, S3Uploader
 from agenttracer.schemas.batch import Batch, Signal
@@ -46,7 +47,7 @@ class ArtifactsOptions(ExporterOptions):
         return self
 
 
-class Artifacts(Exporter[ArtifactsOptions]):
+class Artifacts(Exporter[ArtifactsOptions], Erasable):
     """Durable on return: fsynced in the folder, or acknowledged by S3 with a matching checksum."""
 
     options_type = ArtifactsOptions
@@ -54,7 +55,7 @@ class Artifacts(Exporter[ArtifactsOptions]):
 
     def __init__(self, options: ArtifactsOptions, context: Context) -> None:
         super().__init__(options, context)
-        self.store: Store = S3(options.s3uploader) if options.s3uploader else Folder(options.directory)
+        self.store: S3 | Folder = S3(options.s3uploader) if options.s3uploader else Folder(options.directory)
         self._threads: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
@@ -85,3 +86,7 @@ class Artifacts(Exporter[ArtifactsOptions]):
     def _store_one(self, artifact: Artifact) -> None:
         artifact.check()
         self.store.put(artifact)
+
+    def erasure(self) -> Erasure:
+        """The folder or the bucket."""
+        return S3Erasure(self.store) if isinstance(self.store, S3) else FolderErasure(self.store)

@@ -70,7 +70,7 @@ class Folder(Store):
                 leftover.unlink(missing_ok=True)
         # Also when the file was there: the attempt that linked it may have died before its own fsync.
         for folder in self._folders(final):
-            _sync(folder)
+            sync(folder)
 
     def _folders(self, final: Path) -> list[Path]:
         """From the file's own folder up to the root of all."""
@@ -91,7 +91,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make what changed in a folder last."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
