@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,25 +18,14 @@ import pytest
 
 from agenttracer.schemas.batch import Signal
 from tests.otlp_reference import REQUESTS
+from tests.privacy.corpus import merged, planted
 from tests.privacy.dense import dense
 from tests.privacy.markers import CLASSES, WORDS, Mint, leaks_in
 from tests.privacy.places import may_be_label, text_places
-from tests.privacy.planting import EVERYTHING, Planter
+from tests.privacy.planting import EVERYTHING
 from tests.privacy.storing import Pipelines
-from tests.running_collector import captures
 
 _REQUESTS_TOGETHER = 40
-
-
-@cache
-def planted(signal: Signal) -> tuple[tuple[bytes, ...], Planter]:
-    """Every captured payload of a signal with markers in it."""
-    planter = Planter()
-    bodies = []
-    for _, _, body in captures([signal]):
-        planter.plant(request := REQUESTS[signal].FromString(body))
-        bodies.append(request.SerializeToString())
-    return tuple(bodies), planter
 
 
 @pytest.mark.parametrize("signal", Signal)
@@ -47,10 +35,7 @@ def test_no_marker_in_a_captured_payload_survives(signal: Signal, tmp_path: Path
     bodies, planter = planted(signal)
     pipelines = Pipelines(tmp_path)
 
-    stored = b"".join(
-        pipelines.stored(signal, b"".join(bodies[start : start + _REQUESTS_TOGETHER]))
-        for start in range(0, len(bodies), _REQUESTS_TOGETHER)
-    )
+    stored = b"".join(pipelines.stored(signal, body) for body in merged(bodies, _REQUESTS_TOGETHER))
 
     assert planter.mint.origin(stored) == {}
     assert leaks_in(stored) == []

@@ -57,9 +57,10 @@ def slots(message: Message, pair: KeyValue | None = None) -> Iterator[Slot]:
                 values: Any = getattr(message, field.name)
                 for child in values if field.is_repeated else [values]:
                     yield from slots(child, _owner(message, pair))
-        elif is_text(field) and not field.is_repeated:
-            if not isinstance(message, AnyValue) or message.WhichOneof("value") == field.name:
-                yield Slot(message, field.name, pair if isinstance(message, AnyValue) else None)
+        elif not is_text(field) or field.is_repeated:
+            continue
+        elif not isinstance(message, AnyValue) or message.WhichOneof("value") == field.name:
+            yield Slot(message, field.name, pair if isinstance(message, AnyValue) else None)
 
 
 def _owner(message: Message, pair: KeyValue | None) -> KeyValue | None:
