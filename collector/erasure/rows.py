@@ -37,7 +37,8 @@ def selected(batch: Batch, selection: Selection) -> Mask:
             found |= _among(batch, name, selection.tokens)
     attributes = batch.attributes
     holds = _is_in(attributes["string"], selection.tokens)
-    holds |= _is_in(attributes["string"], selection.runs) & _is_in(attributes["key"], {AGENT_RUN_ID})
+    if "RunId" not in batch.rows.schema.names:  # as data points
+        holds |= _is_in(attributes["string"], selection.runs) & _is_in(attributes["key"], {AGENT_RUN_ID})
     holds |= _is_in(attributes["string"], selection.artifact_keys)
     return found | _rows_of(batch, holds)
 

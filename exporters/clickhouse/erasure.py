@@ -26,7 +26,7 @@ from agenttracer.schemas.clickhouse_tables import TRACES_TABLE
 from agenttracer.schemas.selection import Selection
 from agenttracer.schemas.semconv import AGENT_ARTIFACT_KEY
 
-_CHUNK = 500  # identifiers a statement: well within max_query_size
+_CHUNK = 200  # identifiers a statement: in a dozen places each, that is within max_query_size
 _REFUSED = (164, 497)
 _STEPS = (
     ("RunId", "runs", ("tokens", "whole_traces")),

@@ -7,7 +7,7 @@ their SHA-256: what was erased is not written down again by erasing it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agenttracer.schemas.clickhouse_tables import TRACES_TABLE
@@ -56,7 +56,11 @@ def condition(table: StoredTable, selection: Selection, traces: StoredTable | No
         _of_traces(columns, selection.traces),
         _is_in("Key", selection.artifact_keys) if "Key" in columns else "",
         *(_token_in(name, selection.tokens) for name in sorted(columns.keys() & _TOKEN_COLUMNS)),
-        *(_in_map(name, kind, selection) for name, kind in columns.items()),
+        # Data points have no column for their run.
+        *(
+            _in_map(name, kind, selection.tokens, () if "RunId" in columns else selection.runs)
+            for name, kind in columns.items()
+        ),
     ]
     any_of = " OR ".join(f"({part})" for part in found if part)
     if not any_of or "TenantId" not in columns:
@@ -85,21 +89,21 @@ def _of_traces(columns: Mapping[str, str], traces: Iterable[str]) -> str:
     return f"{found} AND RunId IN ('', TraceId)" if found and "RunId" in columns else found
 
 
-def _in_map(column: str, kind: str, selection: Selection) -> str:
-    """Maps of attributes hold tokens under any key, and in tables without a run's column the run's id."""
-    if kind.startswith("Map(") and kind.endswith("String)"):
-        within: Callable[[str], str] = lambda test: test  # noqa: E731
-        values = f"mapValues(`{column}`)"
-        run = f"`{column}`['{AGENT_RUN_ID}']"
-    elif kind.startswith("Array(Map(") and kind.endswith("String))"):
-        within = lambda test: f"arrayExists(held -> {test}, `{column}`)"  # noqa: E731
-        values = "mapValues(held)"
-        run = f"held['{AGENT_RUN_ID}']"
-    else:
+def _in_map(column: str, kind: str, tokens: Iterable[str], runs: Iterable[str]) -> str:
+    """Attributes hold tokens under any key."""
+    is_map = kind.startswith("Map(") and kind.endswith("String)")
+    is_list_of_maps = kind.startswith("Array(Map(") and kind.endswith("String))")
+    if not is_map and not is_list_of_maps:
         return ""
-    token = _token_in("value", selection.tokens)
-    found = [f"arrayExists(value -> {token}, {values})" if token else "", _is_in(run, selection.runs)]
-    return " OR ".join(within(test) for test in found if test)
+    held = f"`{column}`" if is_map else "held"
+    token = _token_in("value", tokens)
+    found = [
+        f"arrayExists(value -> {token}, mapValues({held}))" if token else "",
+        _is_in(f"{held}['{AGENT_RUN_ID}']", runs),
+    ]
+    return " OR ".join(
+        test if is_map else f"arrayExists(held -> {test}, `{column}`)" for test in found if test
+    )
 
 
 def _of_index(spans: str) -> str:
