@@ -46,9 +46,9 @@ def _base64url(text: str) -> str:
 
 
 def _random(number: int, length: int) -> str:
-    """Letters and digits as a random generator gives them, the same for the same number."""
+    """Letters and digits as a random generator gives them, digits certainly among them."""
     digest = hashlib.sha512(str(number).encode()).digest()
-    return base64.b64encode(digest).decode().replace("+", "x").replace("/", "7")[:length]
+    return base64.b64encode(digest).decode().replace("+", "x").replace("/", "7")[: length - 1] + "7"
 
 
 def _grouped(text: str, separator: str = " ") -> str:
@@ -96,16 +96,15 @@ CLASSES: dict[str, tuple[Form, ...]] = {
     ),
     "openai": (
         lambda word, number: f"sk-proj-{word}T3BlbkFJ{_random(number, 20)}",
-        lambda word, _: f"sk-{word}{word}",
+        lambda word, number: f"sk-{word}{_random(number, 20)}",
     ),
     "anthropic": (lambda word, number: f"sk-ant-api03-{word}{_random(number, 80)}-{word[-4:]}AA",),
-    "hugging_face": (lambda word, _: f"hf_{word}" + "AbCdEfGhIjKlMnOpQrStUv",),
+    "hugging_face": (lambda word, number: f"hf_{word}{_random(number, 22)}",),
     "stripe": (lambda word, number: f"sk_live_51{word}{_random(number, 10)}",),
     "aws": (lambda word, _: f"AKIA{word.upper()}WXYZ",),
     "google": (lambda word, number: f"AIza{word}{_random(number, 23)}",),
     "github": (
         lambda word, number: f"ghp_{word}{_random(number, 24)}",
-        lambda word, _: f"ghp_{word}" + "AbCdEfGhIjKlMnOpQrStUvWx",
         lambda word, number: f"github_pat_11ABCDEFG0{word}_{_random(number, 47)}{word}",
     ),
     "gitlab": (lambda word, _: f"glpat-{word}Abcd1234",),
@@ -113,7 +112,7 @@ CLASSES: dict[str, tuple[Form, ...]] = {
     "credential_url": (lambda word, _: f"postgres://admin:{word}@db.internal/prod",),
     "bearer": (
         lambda word, number: f"Bearer {word}{_random(number, 12)}",
-        lambda word, _: f"Basic {word}OnBhc3N3b3Jk",
+        lambda word, _: "Basic " + base64.b64encode(f"user:{word}".encode()).decode(),
     ),
 }
 """What must never survive, wherever it stands, in the shapes that come nearest to a label or a name."""

@@ -107,8 +107,11 @@ def test_the_search_finds_a_marker_however_it_is_written(name: str) -> None:
     for _ in EVERYTHING[name]:
         text = mint.marker("here", {name: EVERYTHING[name]})
         plain = text.encode()
+        assert leaks_in(b"x" + plain + b"y") != []
+        assert mint.origin(b"some " + plain + b" more") == {("here", name): 1}
+        if text.startswith("Basic "):
+            continue  # base64 already
         written = [
-            plain,
             text.upper().encode(),
             text.lower().encode(),
             *(base64.b64encode(b"before"[:shift] + plain) for shift in range(3)),
@@ -119,5 +122,4 @@ def test_the_search_finds_a_marker_however_it_is_written(name: str) -> None:
         ]
 
         assert [number for number, data in enumerate(written) if not leaks_in(b"x" + data + b"y")] == []
-        assert mint.origin(b"some " + plain + b" more") == {("here", name): 1}
     assert leaks_in(b"nothing of the kind 4929 577 0049170 QZ") == []
