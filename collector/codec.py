@@ -36,13 +36,14 @@ _OWNERS = {
 
 
 def pack(batch: Batch) -> bytes:
-    """The stored columns of a batch; raises ``KeyError`` for a table that the batch lacks and
-    ``TypeError`` for a column of another type than its declaration."""
+    """The stored columns of a batch; raises ``TypeError`` for a column of another type than its declaration."""
     tables: dict[str, tuple[int, list[str]]] = {}
     messages: list[pa.Buffer] = []
     dictionaries: dict[str, pa.StringArray] = {}
     for table, schema in STORED[batch.signal].items():
         columns: dict[str, pa.Array] = {}
+        if table not in batch.tables:
+            continue
         held = batch.tables[table]
         for field in schema:
             index = held.schema.get_field_index(field.name)

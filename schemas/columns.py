@@ -7,8 +7,11 @@ import pyarrow as pa
 ID = "id"  # opaque, its format enforced where it is decoded: kept
 SAFE = "safe"  # made here from a closed list, or not a string: kept
 LABEL = "label"  # enum-like: kept when it passes as a label
-NAME = "name"  # of a tool, agent, model, step, service: kept when it passes as a name
-TOOL_NAME = "tool"  # the same, and strict about its style: models invent names of tools
+NAME = "name"  # of a service, scope, run: kept when it passes as a name, hashed otherwise
+AGENT_NAME = "agent"  # the same, and hashed where a tenant brings more of them than its share;
+MODEL_NAME = "model"  # so are these,
+STEP_NAME = "step"  # and these,
+TOOL_NAME = "tool"  # and these, which are strict about their style: models invent names of tools
 HASHED = "hashed"  # who, or which session: kept as a keyed hash
 TEXT = "text"  # free text: never kept
 

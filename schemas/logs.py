@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from agenttracer.schemas.columns import ID, LABEL, NAME, SAFE, STRINGS, TIME, column
+from agenttracer.schemas.columns import AGENT_NAME, ID, LABEL, NAME, SAFE, STRINGS, TIME, column
 
 DECODED_LOGS = pa.schema(
     [
@@ -23,7 +23,7 @@ DECODED_LOGS = pa.schema(
 TYPED = pa.schema(
     [
         column("RunId", pa.string(), NAME, "agent.run.id, else the trace id"),
-        column("AgentName", pa.string(), NAME, "gen_ai.agent.name"),
+        column("AgentName", pa.string(), AGENT_NAME, "gen_ai.agent.name"),
         column("AgentVersion", pa.string(), LABEL, "gen_ai.agent.version, else service.version"),
         column("PolicyHash", STRINGS, SAFE, "redaction: the policy that the row passed"),
         column("RedactedCount", pa.uint32(), SAFE, "redaction: values dropped, masked or hashed"),

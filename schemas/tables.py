@@ -5,6 +5,7 @@ import pyarrow as pa
 from agenttracer.schemas import logs, metrics, spans
 from agenttracer.schemas.batch import ATTRIBUTES, DECODED_ATTRIBUTES, Signal
 from agenttracer.schemas.columns import RESOURCES, SCOPES
+from agenttracer.schemas.ledger import LEDGER
 
 STORED: dict[Signal, dict[str, pa.Schema]] = {
     Signal.TRACES: {
@@ -14,12 +15,14 @@ STORED: dict[Signal, dict[str, pa.Schema]] = {
         "events": spans.EVENTS,
         "links": spans.LINKS,
         "attributes": ATTRIBUTES,
+        "ledger": LEDGER,
     },
     Signal.LOGS: {
         "rows": logs.LOGS,
         "resources": RESOURCES,
         "scopes": SCOPES,
         "attributes": ATTRIBUTES,
+        "ledger": LEDGER,
     },
     Signal.METRICS: {
         "rows": metrics.POINTS,
@@ -28,13 +31,14 @@ STORED: dict[Signal, dict[str, pa.Schema]] = {
         "metrics": metrics.METRICS,
         "exemplars": metrics.EXEMPLARS,
         "attributes": ATTRIBUTES,
+        "ledger": LEDGER,
     },
 }
-"""What the journal holds and exporters read."""
+"""What the journal holds and exporters read. The ledger is redaction's: a batch that wasn't redacted has none."""
 
 DECODED: dict[Signal, dict[str, pa.Schema]] = {
     signal: {
-        **tables,
+        **{name: table for name, table in tables.items() if name != "ledger"},
         "attributes": DECODED_ATTRIBUTES,
         "rows": {
             Signal.TRACES: spans.DECODED_SPANS,

@@ -1,9 +1,14 @@
-"""Redaction of the one attribute table: keys decide once each, distinct strings are checked once each."""
+"""Redaction of the one attribute table: keys decide once each, distinct strings are checked once each.
+
+key → action      DROP, MASK, HASH, KEEP   decided
+                  NUMBER                   numbers and booleans stay
+                  LABEL, NAME, TOOL, ...   a string stays if it passes (values.py)
+                  TEXT                     a string stays, what is private in it masked (free_text.py)
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,106 +16,262 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.attributes import View, compact
-from agenttracer.collector.decode.nested import render_nested
-from agenttracer.collector.privacy.policy import Action, Policy
-from agenttracer.collector.privacy.pseudonyms import Pseudonyms
-from agenttracer.schemas.attributes import LABEL, LABELS, NAME, TOOL
-from agenttracer.schemas.batch import ATTRIBUTES, Batch, Kind, Place, Signal
+from agenttracer.collector.attributes import View
+from agenttracer.collector.privacy.attribute_changes import NESTED, Changes, rendered, sizes
+from agenttracer.collector.privacy.columns import Tokens
+from agenttracer.collector.privacy.free_text import MASK, FreeText
+from agenttracer.collector.privacy.outcomes import UNCHANGED, Change, Outcomes, Rule
+from agenttracer.collector.privacy.policy import Action, Decision, Policy
+from agenttracer.collector.privacy.sanitizers import Sanitize
+from agenttracer.collector.privacy.values import PASSES, UNKNOWN, Verdicts
+from agenttracer.schemas.attributes import AGENT, LABEL, LABELS, MODEL, NAME, STEP, TOOL
+from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import EventName
 
 _NUMBERS = (Kind.BOOL, Kind.INT, Kind.DOUBLE)
-_CLASSES = {Action.LABEL: LABEL, Action.NAME: NAME, Action.LABELS: LABELS, Action.TOOL: TOOL}
+_CLASSES = {
+    Action.LABEL: LABEL,
+    Action.UNKNOWN: UNKNOWN,
+    Action.LABELS: LABELS,
+    Action.NAME: NAME,
+    Action.AGENT: AGENT,
+    Action.MODEL: MODEL,
+    Action.STEP: STEP,
+    Action.TOOL: TOOL,
+}
+_RENDERED = (Action.LABELS, Action.TEXT, Action.KEEP)
+_ATTRIBUTE = "attribute"
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Redacted:
-    """The clean table, and of what was dropped or hashed: place, owner and size in bytes."""
-
-    table: pa.RecordBatch
-    places: npt.NDArray[np.uint8]
-    owners: npt.NDArray[np.int32]
-    bytes: npt.NDArray[np.int64]
-    counts: Counter[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class Candidates:
-    """The string rows that may stay: their rows, class by class, each distinct value once."""
+    """The table's decisions, and the strings that may stay: class by class, each distinct value once."""
 
     text: pa.StringArray
     actions: npt.NDArray[np.int8]
+    decisions: list[Decision]
+    codes: npt.NDArray[np.int32]
     rows: tuple[tuple[str, npt.NDArray[np.int64], pa.DictionaryArray], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """The clean table, and of every attribute that came: what became of it, whether it was left alone on the
+    operator's word, and its size in bytes."""
+
+    table: pa.RecordBatch
+    outcomes: npt.NDArray[np.int16]
+    ignored: Mask
+    bytes: npt.NDArray[np.int64]
 
 
 def candidates(attributes: View, policy: Policy) -> Candidates:
     """What is to be checked of the table, decided by the keys alone."""
-    by_key = np.array([policy.action(key) for key in attributes.keys] or [Action.DROP], np.int8)
-    actions = by_key[attributes.codes] if len(attributes.codes) else np.zeros(0, np.int8)
+    decisions = [policy.decide(key) for key in attributes.keys]
+    codes = attributes.codes
+    bodies = attributes.place(Place.BODY)
+    if bodies.stop > bodies.start:
+        # Bodies have no key: whatever is said of the empty one, they are decided on their own.
+        codes = codes.copy()
+        codes[bodies] = len(decisions)
+        decisions.append(policy.decide_body())
+    by_key = np.array([decision.action for decision in decisions] or [Action.DROP], np.int8)
+    actions = by_key[codes] if len(codes) else np.zeros(0, np.int8)
     text = attributes.table.column("string")
-    listed = np.isin(attributes.kinds, (Kind.ARRAY, Kind.KVLIST)) & (actions == Action.LABELS)
+    listed = np.isin(attributes.kinds, NESTED) & np.isin(actions, _RENDERED)
     if listed.any():
-        text = _rendered(attributes.table, text, listed)
+        text = rendered(attributes.table, text, listed)
     is_text = attributes.kinds == Kind.STRING
     rows = []
+    present = set(by_key.tolist())
     for action, kind in _CLASSES.items():
-        chosen = np.flatnonzero(
-            (is_text | listed if action == Action.LABELS else is_text) & (actions == action)
-        )
+        if action not in present:
+            continue
+        held = is_text | listed if action == Action.LABELS else is_text
+        chosen = np.flatnonzero(held & (actions == action))
         if len(chosen):
             rows.append((kind, chosen, text.take(pa.array(chosen)).dictionary_encode()))
-    return Candidates(text, actions, tuple(rows))
+    return Candidates(text, actions, decisions, codes, tuple(rows))
 
 
-def redact_attributes(
-    attributes: View,
-    batch: Batch,
-    found: Candidates,
-    verdicts: Sequence[Mask],
-    pseudonyms: Pseudonyms,
-    tenant: str,
-) -> Redacted:
-    """Keep what the policy allows, hash who and which session, drop the rest."""
-    table, text, actions = attributes.table, found.text, found.actions
-    kinds = attributes.kinds
-    # A user's or session's number tells as much as its name; only a hash may stay, and that is a string.
-    keep = np.isin(kinds, _NUMBERS) & (actions != Action.DROP) & (actions != Action.HASH)
-    keep |= (kinds == Kind.EMPTY) & (actions > Action.NUMBER)
-    for (_, rows, encoded), passing in zip(found.rows, verdicts, strict=True):
-        keep[rows] = passing[encoded.indices.to_numpy()]
-    hashed = (kinds == Kind.STRING) & (actions == Action.HASH)
-    keep |= hashed
-    keep |= _artifact_bodies(batch, attributes)
-    if hashed.any():
-        encoded = text.filter(pa.array(hashed)).dictionary_encode()
-        tokens = pseudonyms.tokens(encoded.dictionary, tenant).take(encoded.indices)
-        text = pc.replace_with_mask(text, pa.array(hashed), tokens)
-    columns = {name: table.column(name) for name in ATTRIBUTES.names} | {"string": text}
-    clean = pa.RecordBatch.from_arrays(list(columns.values()), schema=ATTRIBUTES).filter(pa.array(keep))
-    index = clean.schema.get_field_index("key")
-    clean = clean.set_column(index, clean.schema.field(index), compact(clean.column(index)))
-    lost = ~keep
-    changed = np.flatnonzero(lost | hashed)
-    counts = {
-        ("not_allowed", "drop"): int((lost & (actions <= Action.NUMBER)).sum()),
-        ("not_passing", "drop"): int((lost & (actions > Action.NUMBER)).sum()),
-        ("identity", "hash"): int(hashed.sum()),
-    }
-    return Redacted(
-        clean,
-        table.column("place").to_numpy()[changed],
-        attributes.owners[changed],
-        _sizes(table)[changed],
-        Counter({reason: count for reason, count in counts.items() if count}),
-    )
+class AttributeRedaction:
+    """One policy's redaction of attribute tables."""
 
+    def __init__(
+        self,
+        free_text: FreeText,
+        sanitizers: dict[str, Sanitize],
+        outcomes: Outcomes,
+        rule_of: Callable[[int], str],
+        *,
+        blocks_values: bool,
+        every_type: bool,
+    ) -> None:
+        self._free_text = free_text
+        self._sanitizers = sanitizers
+        self._outcomes = outcomes
+        self._rule_of = rule_of
+        self._blocks_values = blocks_values
+        self._every_type = every_type
 
-def _rendered(table: pa.RecordBatch, text: pa.StringArray, listed: Mask) -> pa.StringArray:
-    """The strings, with arrays and maps that may stay as JSON text among them."""
-    rows = pa.array(np.flatnonzero(listed))
-    rendered = render_nested(table.column("kind").take(rows), table.column("nested").take(rows))
-    return pc.replace_with_mask(text, pa.array(listed), rendered)
+    def __call__(
+        self, attributes: View, batch: Batch, found: Candidates, verdicts: Sequence[Verdicts], tokens: Tokens
+    ) -> Redacted:
+        """Keep what the policy allows, hash who and which session, mask, drop the rest."""
+        kinds = attributes.kinds
+        artifacts = _artifact_bodies(batch, attributes)
+        actions = np.where(artifacts, Action.KEEP, found.actions)
+        changes = Changes(attributes, found.text)
+        # A user's or session's number tells as much as its name; only a hash may stay, and that is a string.
+        keep = np.isin(kinds, _NUMBERS) & ~np.isin(actions, (Action.DROP, Action.HASH))
+        keep |= (kinds == Kind.EMPTY) & (actions > Action.NUMBER)
+        keep |= actions == Action.KEEP
+        outcomes = self._of_keys(found, kinds)
+        for (kind, rows, encoded), verdict in zip(found.rows, verdicts, strict=True):
+            keep[rows] = self._judge(kind, rows, encoded, verdict, outcomes)
+        self._hash(changes, actions, kinds, keep, tokens)
+        if (actions >= Action.TEXT).any():
+            self._mask(changes, found, actions, attributes, keep, outcomes)
+        if self._blocks_values:
+            self._block_values(changes, kinds, actions, keep, outcomes)
+        hashed = keep & (actions == Action.HASH)
+        changed = ~keep | hashed | changes.masked
+        return Redacted(
+            changes.table(keep),
+            np.where(changed, outcomes, UNCHANGED),
+            (actions == Action.KEEP) & ~artifacts,
+            sizes(attributes.table),
+        )
+
+    def _of_keys(self, found: Candidates, kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+        """What became of each attribute if its key alone decides."""
+        changes = {Action.HASH: Change.HASH, Action.MASK: Change.MASK}
+        of_key = [
+            self._outcomes.number(decision.rule, _ATTRIBUTE, changes.get(decision.action, Change.DROP))
+            for decision in found.decisions
+        ]
+        outcomes = (
+            np.array(of_key or [UNCHANGED], np.int16)[found.codes]
+            if len(found.codes)
+            else np.zeros(0, np.int16)
+        )
+        mistyped = np.isin(found.actions, tuple(_CLASSES)) & (kinds != Kind.STRING)
+        if mistyped.any():
+            outcomes[mistyped] = self._outcomes.number(Rule.TYPE, _ATTRIBUTE, Change.DROP)
+        return outcomes
+
+    def _judge(
+        self,
+        kind: str,
+        rows: npt.NDArray[np.int64],
+        encoded: pa.DictionaryArray,
+        verdict: Verdicts,
+        outcomes: npt.NDArray[np.int16],
+    ) -> Mask:
+        passing: Mask = verdict == PASSES
+        if passing.all():
+            return np.ones(len(rows), bool)
+        of_value = np.array(
+            [
+                UNCHANGED if each == PASSES else self._outcomes.number(self._rule_of(each), kind, Change.DROP)
+                for each in verdict.tolist()
+            ],
+            np.int16,
+        )
+        indices = encoded.indices.to_numpy()
+        outcomes[rows] = of_value[indices]
+        return passing[indices]
+
+    def _hash(
+        self,
+        changes: Changes,
+        actions: npt.NDArray[np.int8],
+        kinds: npt.NDArray[np.uint8],
+        keep: Mask,
+        tokens: Tokens,
+    ) -> None:
+        hashed = (kinds == Kind.STRING) & (actions == Action.HASH)
+        if hashed.any():
+            keep |= hashed
+            encoded = changes.text.filter(pa.array(hashed)).dictionary_encode()
+            changes.replace(hashed, tokens(encoded.dictionary).take(encoded.indices))
+
+    def _mask(
+        self,
+        changes: Changes,
+        found: Candidates,
+        actions: npt.NDArray[np.int8],
+        attributes: View,
+        keep: Mask,
+        outcomes: npt.NDArray[np.int16],
+    ) -> None:
+        """Text that the operator allowed, without what is private in it; blocked keys without their values."""
+        strings = np.isin(attributes.kinds, (Kind.STRING, *NESTED))
+        texts = strings & (actions == Action.TEXT)
+        for sanitize, rows in self._by_sanitizer(texts, found, attributes):
+            encoded = found.text.take(pa.array(rows)).dictionary_encode()
+            cleaned, hits = self._free_text.clean(encoded.dictionary, sanitize)
+            indices = encoded.indices.to_numpy()
+            changed = np.zeros(len(rows), bool)
+            for rule, hit in hits:
+                changed |= hit[indices]
+                outcomes[rows[hit[indices]]] = self._outcomes.number(rule, _ATTRIBUTE, Change.MASK)
+            keep[rows] = True
+            if changed.any():
+                where = np.zeros(len(keep), bool)
+                where[rows[changed]] = True
+                changes.mask(where, cleaned.take(pa.array(indices[changed])))
+        blocked = (actions == Action.MASK) & (attributes.kinds != Kind.EMPTY)
+        if blocked.any():
+            keep |= blocked
+            values = pc.fill_null(found.text.filter(pa.array(blocked)), MASK)
+            changes.mask(blocked, self._free_text.blocked(values))
+
+    def _by_sanitizer(
+        self, texts: Mask, found: Candidates, attributes: View
+    ) -> list[tuple[Sanitize | None, npt.NDArray[np.int64]]]:
+        rows = np.flatnonzero(texts)
+        if not len(rows):
+            return []
+        of_key = [self._sanitizers.get(key) for key in attributes.keys]
+        functions: list[Sanitize | None] = list(dict.fromkeys(of_key)) if any(of_key) else [None]
+        if functions == [None]:
+            return [(None, rows)]
+        # A body has no key of its own, and no sanitizer.
+        numbers = np.array([*(functions.index(each) for each in of_key), -1])[found.codes[rows]]
+        numbers[numbers < 0] = functions.index(None) if None in functions else len(functions)
+        return [
+            (function, rows[numbers == number])
+            for number, function in enumerate([*functions, None])
+            if (numbers == number).any()
+        ]
+
+    def _block_values(
+        self,
+        changes: Changes,
+        kinds: npt.NDArray[np.uint8],
+        actions: npt.NDArray[np.int8],
+        keep: Mask,
+        outcomes: npt.NDArray[np.int16],
+    ) -> None:
+        """``blocked_values`` hold for everything that stays and wasn't masked already."""
+        rest = keep & ~np.isin(actions, (Action.TEXT, Action.MASK, Action.KEEP, Action.HASH))
+        looked_at = rest & (
+            np.isin(kinds, (Kind.STRING, *NESTED)) | (self._every_type & np.isin(kinds, _NUMBERS))
+        )
+        if not looked_at.any():
+            return
+        values = changes.rendered(looked_at)
+        encoded = values.dictionary_encode()
+        cleaned, hit = self._free_text.without_blocked_values(encoded.dictionary)
+        indices = encoded.indices.to_numpy()
+        changed = hit[indices]
+        if changed.any():
+            where = np.zeros(len(keep), bool)
+            where[np.flatnonzero(looked_at)[changed]] = True
+            changes.mask(where, cleaned.take(pa.array(indices[changed])))
+            outcomes[where] = self._outcomes.number(Rule.BLOCKED_VALUE, _ATTRIBUTE, Change.MASK)
 
 
 def _artifact_bodies(batch: Batch, attributes: View) -> Mask:
@@ -124,21 +285,3 @@ def _artifact_bodies(batch: Batch, attributes: View) -> Mask:
         whole = np.isin(attributes.kinds[part], (Kind.STRING, Kind.BYTES))
         chosen[part] = is_artifact[attributes.owners[part]] & whole
     return chosen
-
-
-def _sizes(table: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    """Bytes of every value: of strings and bytes their length, of nested ones that of their elements."""
-    sizes = np.zeros(table.num_rows, np.int64)
-    for name in ("string", "bytes"):
-        column = table.column(name)
-        if column.null_count < len(column):
-            sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
-    nested = table.column("nested")
-    if nested.null_count < len(nested):
-        ends = np.concatenate(
-            [[0], np.cumsum(pc.binary_length(nested.flatten()).to_numpy(zero_copy_only=False))]
-        )
-        lengths = pc.fill_null(pc.list_value_length(nested), 0).to_numpy(zero_copy_only=False)
-        bounds = np.concatenate([[0], np.cumsum(lengths)])
-        sizes += (ends[bounds[1:]] - ends[bounds[:-1]]).astype(np.int64)
-    return sizes

@@ -1,6 +1,9 @@
 """What happens to an attribute, decided by its key alone, once for each distinct key.
 
-The default policy is ``schemas/attributes.py``; an operator's options can only name keys in addition.
+    ignored keys → the operator's rules → blocked keys → keys the operator allowed → the built-in list
+                 → content → (mode: labels) whatever passes as a label → numbers and booleans
+
+The built-in list is ``schemas/attributes.py``; where content stands is ``schemas/content.py``.
 """
 
 from __future__ import annotations
@@ -9,22 +12,35 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agenttracer.collector.privacy.detectors import Detectors
+from agenttracer.collector.privacy.options import Mode, PolicyOptions, Sanitizer
+from agenttracer.collector.privacy.outcomes import Rule
 from agenttracer.schemas.attributes import (
+    AGENT,
     ALLOWED,
     ALLOWED_PREFIXES,
-    CONTENT_PREFIXES,
     HASHED,
     LABEL,
     LABELS,
+    MODEL,
     NAME,
+    NO_NUMBERS,
+    STEP,
     TOOL,
 )
+from agenttracer.schemas.content import CONTENT_KEYS, CONTENT_PREFIXES, content_role
 
 # An attribute name as the conventions form them. Anything else may have been made from somebody's text.
 _WELL_FORMED_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}([.\-][a-z0-9_]{1,64}){0,9}")
-_VERSION = 1
+_VERSION = 2
+BODY = "body"
+"""The key that a log record's body is decided under; it has none of its own."""
 
 
 class Action(IntEnum):
@@ -33,46 +49,59 @@ class Action(IntEnum):
     DROP = 0  # whatever the value
     NUMBER = 1  # numbers and booleans only
     LABEL = 2
-    NAME = 3
+    UNKNOWN = 3  # a label under a key that nobody knows: checked more strictly
     LABELS = 4
-    TOOL = 5
-    HASH = 6
+    NAME = 5
+    AGENT = 6
+    MODEL = 7
+    STEP = 8
+    TOOL = 9
+    HASH = 10
+    TEXT = 11  # any text, its detectors masking
+    MASK = 12
+    KEEP = 13  # unchecked
 
 
 _ACTIONS = {
     LABEL: Action.LABEL,
-    NAME: Action.NAME,
     LABELS: Action.LABELS,
+    NAME: Action.NAME,
+    AGENT: Action.AGENT,
+    MODEL: Action.MODEL,
+    STEP: Action.STEP,
     TOOL: Action.TOOL,
     HASHED: Action.HASH,
 }
+_RULE_ACTIONS = {
+    "keep": Action.TEXT,
+    "label": Action.LABEL,
+    "name": Action.NAME,
+    "hash": Action.HASH,
+    "mask": Action.MASK,
+    "drop": Action.DROP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The action for a key, the rule that decided, and where the rule stands, in words for an operator."""
+
+    action: Action
+    rule: Rule
+    because: str
 
 
 class Policy:
-    """The allow-list with an operator's additions; immutable, its decisions remembered."""
+    """One policy; immutable, its decisions remembered."""
 
-    def __init__(
-        self,
-        *,
-        allowed_keys: Sequence[str] = (),
-        blocked_keys: Sequence[str] = (),
-    ) -> None:
-        self._allowed = {**ALLOWED, **dict.fromkeys(allowed_keys, LABEL)}
-        self._blocked = tuple(re.compile(pattern) for pattern in blocked_keys)
-        self._decisions: dict[str, Action] = {}
-        source = json.dumps(
-            [
-                _VERSION,
-                sorted(self._allowed.items()),
-                sorted(ALLOWED_PREFIXES.items()),
-                CONTENT_PREFIXES,
-                list(blocked_keys),
-            ]
-        )
-        self.hash = hashlib.sha256(source.encode()).hexdigest()[:12]
+    def __init__(self, options: PolicyOptions | None = None) -> None:
+        self.options = options or PolicyOptions()
+        self._detectors = Detectors()
+        self._decisions: dict[str, Decision] = {}
+        self.hash = _hash(self.options)
 
-    def action(self, key: str) -> Action:
-        """The action for a key."""
+    def decide(self, key: str) -> Decision:
+        """The decision for a key."""
         decision = self._decisions.get(key)
         if decision is None:
             decision = self._decide(key)
@@ -80,17 +109,96 @@ class Policy:
                 self._decisions[key] = decision
         return decision
 
-    def _decide(self, key: str) -> Action:
-        if any(pattern.search(key) for pattern in self._blocked):
-            return Action.DROP
-        if key in self._allowed:
-            return _ACTIONS[self._allowed[key]]
-        if not _WELL_FORMED_KEY.fullmatch(key) or key.startswith(CONTENT_PREFIXES):
-            return Action.DROP
+    def decide_body(self) -> Decision:
+        """The decision for the bodies of log records: content, unless the operator allows them."""
+        decision = self._of_operator(BODY)
+        return decision or Decision(Action.DROP, Rule.CONTENT, "the body of a log record is content")
+
+    def _decide(self, key: str) -> Decision:
+        return self._of_operator(key) or self._built_in(key)
+
+    def _of_operator(self, key: str) -> Decision | None:
+        options = self.options
+        if key in options.ignored_keys:
+            return Decision(Action.KEEP, Rule.OPERATOR, "ignored_keys names it")
+        if _matches(key, options.ignored_key_patterns):
+            return Decision(Action.KEEP, Rule.OPERATOR, "a pattern of ignored_key_patterns matches")
+        for number, rule in enumerate(options.rules):
+            if key in rule.keys or _matches(key, rule.key_patterns):
+                return Decision(
+                    _RULE_ACTIONS[rule.action], Rule.OPERATOR, f"rules[{number}] says {rule.action}"
+                )
+        allowed = self._allowed(key)
+        if _matches(key, options.blocked_key_patterns):
+            # As in the Collector: what isn't allowed is deleted, not masked.
+            kept = allowed or self._built_in(key).action > Action.NUMBER
+            action = Action.MASK if kept else Action.DROP
+            return Decision(action, Rule.BLOCKED_KEY, "a pattern of blocked_key_patterns matches")
+        return Decision(Action.TEXT, Rule.OPERATOR, allowed) if allowed else None
+
+    def _allowed(self, key: str) -> str:
+        """Which option allows text under a key, or nothing."""
+        options = self.options
+        if key in options.allowed_keys:
+            return "allowed_keys names it"
+        if any(key in sanitizer.attributes for sanitizer in _sanitizers(options) if sanitizer.enabled):
+            return "a sanitizer names it"
+        if options.mode is not Mode.CUSTOM and key in ALLOWED:
+            return ""
+        if _matches(key, options.allowed_key_patterns):
+            return "a pattern of allowed_key_patterns matches"
+        return "allow_all_keys is set" if options.allow_all_keys else ""
+
+    def _built_in(self, key: str) -> Decision:
+        if self.options.mode is Mode.CUSTOM:
+            return Decision(Action.DROP, Rule.NOT_ALLOWED, "mode is custom and no option names it")
+        if key in ALLOWED:
+            meaning = ALLOWED[key]
+            rule = Rule.IDENTITY if meaning == HASHED else Rule.SHAPE
+            return Decision(_ACTIONS[meaning], rule, f"the built-in list holds it as {meaning}")
+        if content_role(key) is not None:
+            return Decision(Action.DROP, Rule.CONTENT, f"it holds content ({content_role(key)})")
+        if not is_well_formed(key) or self._detectors.found(pa.array([key])).null_count == 0:
+            return Decision(Action.DROP, Rule.MALFORMED_KEY, "no convention forms a key like this")
+        if key.startswith(NO_NUMBERS):
+            return Decision(Action.DROP, Rule.CONTENT, "under this prefix even a number may be private")
         for prefix, meaning in ALLOWED_PREFIXES.items():
             if key.startswith(prefix):
-                return _ACTIONS[meaning]
-        return Action.NUMBER
+                return Decision(
+                    _ACTIONS[meaning], Rule.SHAPE, f"the built-in list holds {prefix}* as {meaning}"
+                )
+        if self.options.mode is Mode.LABELS:
+            return Decision(Action.UNKNOWN, Rule.SHAPE, "mode is labels: it may stay if it passes as one")
+        return Decision(Action.NUMBER, Rule.NOT_ALLOWED, "no rule allows text; numbers and booleans stay")
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether a key is formed as the conventions form attribute names."""
+    return _WELL_FORMED_KEY.fullmatch(key) is not None
+
+
+def _sanitizers(options: PolicyOptions) -> list[Sanitizer]:
+    engines = options.db_sanitizer
+    return [
+        options.url_sanitizer,
+        *(
+            getattr(engines, name)
+            for name in ("sql", "redis", "valkey", "memcached", "mongo", "opensearch", "es")
+        ),
+    ]
+
+
+def _matches(key: str, patterns: Sequence[str]) -> bool:
+    return any(pc.match_substring_regex(pa.array([key]), pattern)[0].as_py() for pattern in patterns)
+
+
+def _hash(options: PolicyOptions) -> str:
+    # A secret is not part of what a policy allows, and its hash must not be guessable from a row.
+    said = options.model_dump(mode="json", exclude={"hmac_key"})
+    built_in = [sorted(ALLOWED.items()), sorted(ALLOWED_PREFIXES.items()), NO_NUMBERS]
+    content = [sorted(CONTENT_KEYS.items()), sorted(CONTENT_PREFIXES.items())]
+    source = json.dumps([_VERSION, said, built_in, content], sort_keys=True)
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
 _MAX_DECISIONS = 10_000
