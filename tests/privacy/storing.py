@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,10 +22,11 @@ from tests.processing import classify, decoded, normalize, process, redaction
 
 
 class Pipelines:
-    """The processors of the shipped configuration's pipelines, without a collector around them."""
+    """The processors of the shipped configuration's pipelines, without a collector around them; redaction
+    takes options."""
 
-    def __init__(self, folder: Path) -> None:
-        self.redaction = redaction(folder)
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.redaction = redaction(folder, **options)
         artifacts = ArtifactKeys(Options(), Context("artifact_keys", Telemetry()))
         self._processors = {
             Signal.TRACES: (normalize(), classify(), self.redaction),
