@@ -53,6 +53,17 @@ def test_no_marker_of_any_class_survives_in_any_place(signal: Signal, tmp_path: 
     assert leaks_in(stored) == []
 
 
+@pytest.mark.parametrize("options", [{"mode": "labels"}, {"mode": "custom"}, {"summary": "debug"}], ids=str)
+@pytest.mark.parametrize("signal", Signal)
+def test_no_mode_lets_a_class_through(signal: Signal, options: dict[str, str], tmp_path: Path) -> None:
+    """Where labels may stand under unknown keys, what looks like one may stay; a detector's or free text may not."""
+    body, planter = dense(signal)
+
+    stored = Pipelines(tmp_path, **options).stored(signal, body)
+
+    assert {place for place, name in planter.mint.origin(stored) if name in CLASSES} == set()
+
+
 @pytest.mark.parametrize("signal", Signal)
 def test_the_planter_reaches_every_place(signal: Signal) -> None:
     """The captures and the dense requests have a marker in every field that the descriptors of OTLP name."""
