@@ -65,6 +65,7 @@ DETECTORS = (
         hits=(
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0." + chars(43),
             "token=eyJhbGciOiJub25lIn0.e30.",
+            "eyJhbGciOiJub25lIn0.e30.",
             "eyJlbmMiOiJBMjU2R0NNIn0.key.iv.text.tag",
         ),
         misses=("eyJhbGciOiJIUzI1NiJ9", "eyJson.parse", "keyJhbGciOiJIUzI1.NiJ9", "eyJ.eyJ.x"),

@@ -12,6 +12,8 @@ from agenttracer.collector.privacy.detectors.detector import Detector, Hit
 _MEMORY_BYTES = 64 << 20
 """For the states of the automaton, which RE2 makes as texts need them and starts over when they are too many."""
 _SHORT_BYTES = 64
+_MOST_LOOKS = 4096
+"""In one value; from then on whatever looks like a secret is one."""
 _WORD = re.compile(rb"\w*")
 
 
@@ -30,19 +32,31 @@ class Pattern:
 
     def spans(self, text: bytes) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """(start, end) in bytes of each thing found, and of what is to be masked of it."""
-        position = 0
-        while (match := self._regex.search(text, position)) is not None:
+        position = failed = 0
+        while position < len(text) and (match := self._regex.search(text, position)) is not None:
             start, end = match.span()
+            if start == end:
+                position = end + 1
+                continue
             masked = _masked(match, self._regex.groups)
-            if self._verify is None or self._verify(_hit(text, (start, end), masked)):
+            if failed == _MOST_LOOKS or self._holds(_hit(text, (start, end), masked)):
                 yield (start, end), masked
                 position = end
             elif self._in_words and end - start <= _SHORT_BYTES:
                 # What is no card may end in one that is; what is long is not worth a look a word.
                 word = _WORD.match(text, start)
                 position = max(word.end() if word else end, start + 1)
+                failed += 1
             else:
                 position = end
+                failed += 1
+
+    def _holds(self, hit: Hit) -> bool:
+        try:
+            return self._verify is None or self._verify(hit)
+        except Exception:
+            # Fail closed: what can't be told from a secret is one.
+            return True
 
 
 class AnyOf:

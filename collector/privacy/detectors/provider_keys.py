@@ -26,13 +26,15 @@ DETECTORS = (
     Detector(
         "anthropic_key",
         r"\bsk-ant-[A-Za-z0-9_-]{8,}",
-        hits=("sk-ant-" + "api03-" + chars(93) + "AA", "key=sk-ant-" + "admin01-" + chars(20), "sk-ant-" + chars(12)),
+        hits=("sk-ant-" + "api03-" + chars(93) + "AA", "key=sk-ant-" + "admin01-" + chars(20),
+              "sk-ant-" + "abcdefghijkl"),
         misses=("sk-ant-", "task-ant-hill-colony", "sk-ant-short", "ant-api03-" + chars(20)),
     ),
     Detector(
         "openai_key",
         r"\bsk-(?:(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{8,}|[A-Za-z0-9]{32,})",
-        hits=("sk-" + "proj-" + chars(48), "sk-" + "svcacct-" + chars(20), "OPENAI=sk-" + chars(48), "sk-" + _HEX[:32]),
+        hits=("sk-" + "proj-" + chars(48), "sk-" + "svcacct-" + chars(20), "OPENAI=sk-" + chars(48), "sk-" + _HEX[:32],
+              "sk-" + "admin-abcdefghijkl"),
         misses=("sk-learn", "sk-project-name-here", "sk-proj-", "task-proj-abcdefgh1234"),
     ),
     Detector(
@@ -69,13 +71,15 @@ DETECTORS = (
         r"((?i:accountkey|sharedaccesskey)=)[A-Za-z0-9+/]{20,}={0,2}|[?&]sig=[A-Za-z0-9%+/]{20,}"
         r"|\b[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{20,}",
         hits=("AccountName=x;AccountKey=" + chars(86) + "==", "https://x.blob.example/c?sv=1&sig=" + chars(43) + "%3D",
-              "abc8Q~" + chars(34), "SharedAccessKey=" + chars(43) + "="),
+              "abc8Q~" + chars(34), "SharedAccessKey=" + chars(43) + "=",
+              "accountkey=" + "abcdefghijklmnopqrstuvwxyz=="),
         misses=("AccountKey=", "?sig=short", "Q~" + chars(34), "SharedAccessKeyName=RootManageSharedAccessKey"),
     ),
     Detector(
         "github_token",
         r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}",
-        hits=("ghp_" + chars(36), "github_" + "pat_" + chars(22) + "_" + chars(59), "x-access-token:ghs_" + chars(36)),
+        hits=("ghp_" + chars(36), "github_" + "pat_" + chars(22) + "_" + chars(59), "x-access-token:ghs_" + chars(36),
+              "gho_" + "abcdefghijklmnopqrst"),
         misses=("ghp_", "high_" + chars(36), "gho_short", "github_path_to_a_repository"),
     ),
     Detector(
@@ -89,26 +93,29 @@ DETECTORS = (
         r"\bxox[a-z](?:\.xox[bp])?-[A-Za-z0-9-]{10,}|\bxapp-[0-9]-[A-Za-z0-9-]{10,}"
         r"|hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,}",
         hits=("xoxb-" + "123456789012-123456789012-" + chars(24), "xapp-" + "1-A0123-456-" + chars(32),
-              "https://hooks.slack.com/" + "services/T0123/B4567/" + chars(24)),
+              "https://hooks.slack.com/" + "services/T0123/B4567/" + chars(24), "xoxp-" + "abcdefghijkl"),
         misses=("xoxb-1", "xox", "xapp-beta", "hooks.slack.com/docs", "foxox-1234567890"),
     ),
     Detector(
         "stripe_key",
         r"\b[srp]k_(?:live|test|prod)_[A-Za-z0-9]{8,}|\bwhsec_[A-Za-z0-9+/]{16,}",
-        hits=("sk_" + "live_" + chars(24), "rk_" + "test_" + chars(24), "whsec_" + chars(32)),
+        hits=("sk_" + "live_" + chars(24), "rk_" + "test_" + chars(24), "whsec_" + chars(32),
+              "sk_" + "test_abcdefghijkl"),
         misses=("sk_live_", "task_test_abcdefgh", "sk_latest_version_of", "whsec_short"),
     ),
     Detector(
         "telegram_token",
         r"[0-9]{8,10}:AA[A-Za-z0-9_-]{24,}",
-        hits=("123456789:" + "AA" + chars(33), "bot1234567890:" + "AA" + chars(33), "12345678:" + "AA" + chars(33)),
+        hits=("123456789:" + "AA" + chars(33), "bot1234567890:" + "AA" + chars(33), "12345678:" + "AA" + chars(33),
+              "123456789:" + "AA" + "abcdefghijklmnopqrstuvwxyz"),
         misses=("123456789:AAbc", "1234:" + "AA" + chars(33), "123456789:BB" + chars(33)),
     ),
     Detector(
         "discord_token",
         r"\b[MNO][A-Za-z0-9_-]{22,26}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}|discord(?:app)?\.com/api/webhooks/[0-9]+/[A-Za-z0-9_-]{20,}",
         hits=("M" + chars(23) + ".G1x2Y3." + chars(38), "O" + chars(25) + ".abc_12." + chars(27),
-              "https://discord.com/" + "api/webhooks/123456789/" + chars(68)),
+              "https://discord.com/" + "api/webhooks/123456789/" + chars(68),
+              "M" + "abcdefghijklmnopqrstuvw" + ".abcdef." + "abcdefghijklmnopqrstuvwxyzab"),
         misses=("M" + chars(23) + ".G1x2Y3", "A" + chars(23) + ".G1x2Y3." + chars(38), "x.com/api/webhooks/1"),
     ),
     Detector(
