@@ -127,3 +127,11 @@ def compact(dictionary: pa.DictionaryArray) -> pa.DictionaryArray:
         pa.array(codes, pa.int32(), mask=~held if not held.all() else None),
         dictionary.dictionary.take(pa.array(used)),
     )
+
+
+def with_attributes(table: pa.RecordBatch, added: pa.RecordBatch) -> pa.RecordBatch:
+    """Both together, sorted by place and owner as before."""
+    both = pa.Table.from_batches([table, added]).unify_dictionaries().combine_chunks().to_batches()[0]
+    merged = both.take(pc.sort_indices(both, sort_keys=[("place", "ascending"), ("owner", "ascending")]))
+    index = merged.schema.get_field_index("key")
+    return merged.set_column(index, merged.schema.field(index), compact(merged.column(index)))

@@ -94,6 +94,11 @@ class Receiver(Component[C]):
 class Processor(Component[C]):
     """A pure function from batch to batch: no I/O, no waiting, the input untouched."""
 
+    @classmethod
+    def needs_exporter(cls, options: Any, signal: Signal) -> str | None:
+        """The type of the exporter without which a pipeline would lose what this processor hands on."""
+        return None
+
     def admit(self, request: Request) -> None:
         """Called before a request is decoded; raise ``Unavailable`` to refuse it cheaply."""
 

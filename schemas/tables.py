@@ -5,6 +5,7 @@ import pyarrow as pa
 from agenttracer.schemas import logs, metrics, spans
 from agenttracer.schemas.batch import ATTRIBUTES, DECODED_ATTRIBUTES, Signal
 from agenttracer.schemas.columns import RESOURCES, SCOPES
+from agenttracer.schemas.contents import CONTENTS
 from agenttracer.schemas.ledger import LEDGER
 
 STORED: dict[Signal, dict[str, pa.Schema]] = {
@@ -15,6 +16,7 @@ STORED: dict[Signal, dict[str, pa.Schema]] = {
         "events": spans.EVENTS,
         "links": spans.LINKS,
         "attributes": ATTRIBUTES,
+        "contents": CONTENTS,
         "ledger": LEDGER,
     },
     Signal.LOGS: {
@@ -22,6 +24,7 @@ STORED: dict[Signal, dict[str, pa.Schema]] = {
         "resources": RESOURCES,
         "scopes": SCOPES,
         "attributes": ATTRIBUTES,
+        "contents": CONTENTS,
         "ledger": LEDGER,
     },
     Signal.METRICS: {
@@ -34,11 +37,12 @@ STORED: dict[Signal, dict[str, pa.Schema]] = {
         "ledger": LEDGER,
     },
 }
-"""What the journal holds and exporters read. The ledger is redaction's: a batch that wasn't redacted has none."""
+"""What the journal holds and exporters read. Contents and ledger are redaction's: a batch that wasn't
+redacted has none."""
 
 DECODED: dict[Signal, dict[str, pa.Schema]] = {
     signal: {
-        **{name: table for name, table in tables.items() if name != "ledger"},
+        **{name: table for name, table in tables.items() if name not in ("contents", "ledger")},
         "attributes": DECODED_ATTRIBUTES,
         "rows": {
             Signal.TRACES: spans.DECODED_SPANS,

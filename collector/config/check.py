@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agenttracer.collector.component import Authenticator, Exporter
+from agenttracer.collector.component import Authenticator, Exporter, Processor
 from agenttracer.collector.config.declare import Declared, id_fault
 from agenttracer.collector.config.fields import keys
 from agenttracer.collector.config.model import Pipeline, PipelineOptions, ServiceOptions
@@ -68,6 +68,7 @@ def check_service(
         _check_pipeline(pipeline_id, options, declared, problems)
         if signal is not None:
             _check_signals(pipeline_id, signal, options, declared, problems)
+            _check_needed_exporters(pipeline_id, signal, options, declared, problems)
             pipelines[pipeline_id] = Pipeline(
                 pipeline_id,
                 signal,
@@ -151,6 +152,24 @@ def _check_signals(
             message = f'exporter "{component_id}" does not support {signal}'
             fix = f"remove it from this pipeline (it takes {takes})"
             problems.add(path, message, fix, at=(*path, "exporters", str(index)))
+
+
+def _check_needed_exporters(
+    pipeline_id: str,
+    signal: Signal,
+    options: PipelineOptions,
+    declared: Mapping[str, Declared],
+    problems: Problems,
+) -> None:
+    exporters = {exporter.partition("/")[0] for exporter in options.exporters}
+    for component_id in options.processors:
+        configured = declared["processors"].components.get(component_id)
+        if configured and issubclass(configured.cls, Processor):
+            needed = configured.cls.needs_exporter(configured.options, signal)
+            if needed and needed not in exporters:
+                path = (*_PIPELINES, pipeline_id)
+                message = f'processor "{component_id}" keeps what only an {needed} exporter stores'
+                problems.add(path, message, f"list {needed} under exporters:", at=(*path, "exporters"))
 
 
 def _check_authenticators(

@@ -40,7 +40,8 @@ _CLASSES = {
     Action.TOOL: TOOL,
 }
 _RENDERED = (Action.LABELS, Action.TEXT, Action.KEEP)
-_ATTRIBUTE = "attribute"
+ATTRIBUTE = "attribute"
+"""The class of what is decided by its key alone."""
 Mask = npt.NDArray[np.bool_]
 
 
@@ -148,7 +149,7 @@ class AttributeRedaction:
         """What became of each attribute if its key alone decides."""
         changes = {Action.HASH: Change.HASH, Action.MASK: Change.MASK}
         of_key = [
-            self._outcomes.number(decision.rule, _ATTRIBUTE, changes.get(decision.action, Change.DROP))
+            self._outcomes.number(decision.rule, ATTRIBUTE, changes.get(decision.action, Change.DROP))
             for decision in found.decisions
         ]
         outcomes = (
@@ -158,7 +159,7 @@ class AttributeRedaction:
         )
         mistyped = np.isin(found.actions, tuple(_CLASSES)) & (kinds != Kind.STRING)
         if mistyped.any():
-            outcomes[mistyped] = self._outcomes.number(Rule.TYPE, _ATTRIBUTE, Change.DROP)
+            outcomes[mistyped] = self._outcomes.number(Rule.TYPE, ATTRIBUTE, Change.DROP)
         return outcomes
 
     def _judge(
@@ -216,7 +217,7 @@ class AttributeRedaction:
             changed = np.zeros(len(rows), bool)
             for rule, hit in hits:
                 changed |= hit[indices]
-                outcomes[rows[hit[indices]]] = self._outcomes.number(rule, _ATTRIBUTE, Change.MASK)
+                outcomes[rows[hit[indices]]] = self._outcomes.number(rule, ATTRIBUTE, Change.MASK)
             keep[rows] = True
             if changed.any():
                 where = np.zeros(len(keep), bool)
@@ -271,7 +272,7 @@ class AttributeRedaction:
             where = np.zeros(len(keep), bool)
             where[np.flatnonzero(looked_at)[changed]] = True
             changes.mask(where, cleaned.take(pa.array(indices[changed])))
-            outcomes[where] = self._outcomes.number(Rule.BLOCKED_VALUE, _ATTRIBUTE, Change.MASK)
+            outcomes[where] = self._outcomes.number(Rule.BLOCKED_VALUE, ATTRIBUTE, Change.MASK)
 
 
 def _artifact_bodies(batch: Batch, attributes: View) -> Mask:

@@ -34,7 +34,7 @@ from agenttracer.schemas.attributes import (
     STEP,
     TOOL,
 )
-from agenttracer.schemas.content import CONTENT_KEYS, CONTENT_PREFIXES, content_role
+from agenttracer.schemas.content import CONTENT_KEYS, CONTENT_PREFIXES, REFERENCES, content_role
 
 # An attribute name as the conventions form them. Anything else may have been made from somebody's text.
 _WELL_FORMED_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}([.\-][a-z0-9_]{1,64}){0,9}")
@@ -158,6 +158,8 @@ class Policy:
             return Decision(_ACTIONS[meaning], rule, f"the built-in list holds it as {meaning}")
         if content_role(key) is not None:
             return Decision(Action.DROP, Rule.CONTENT, f"it holds content ({content_role(key)})")
+        if key in REFERENCES.values():
+            return Decision(Action.DROP, Rule.NOT_ALLOWED, "only the collector says where content rests")
         if not is_well_formed(key) or self._detectors.found(pa.array([key])).null_count == 0:
             return Decision(Action.DROP, Rule.MALFORMED_KEY, "no convention forms a key like this")
         if key.startswith(NO_NUMBERS):

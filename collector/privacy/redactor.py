@@ -7,19 +7,20 @@ keys and columns → what is to be checked → one check of all distinct values 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.attributes import View, view
-from agenttracer.collector.privacy.attribute_table import AttributeRedaction, Redacted, candidates
+from agenttracer.collector.attributes import View, view, with_attributes
+from agenttracer.collector.privacy.attribute_table import ATTRIBUTE, AttributeRedaction, Redacted, candidates
 from agenttracer.collector.privacy.cardinality import TOO_MANY, Cardinality
 from agenttracer.collector.privacy.columns import Lost, Tokens, columns_to_check, redact_columns
 from agenttracer.collector.privacy.detectors import DEFAULTS, TABLE, Detectors
 from agenttracer.collector.privacy.free_text import FreeText
+from agenttracer.collector.privacy.kept_content import keep_content
 from agenttracer.collector.privacy.ledger import (
     Changed,
     Line,
@@ -29,7 +30,7 @@ from agenttracer.collector.privacy.ledger import (
     together,
 )
 from agenttracer.collector.privacy.names import span_names
-from agenttracer.collector.privacy.options import PolicyOptions, Summary
+from agenttracer.collector.privacy.options import Content, PolicyOptions, Summary
 from agenttracer.collector.privacy.outcomes import UNCHANGED, Change, Outcomes, Rule
 from agenttracer.collector.privacy.policy import Policy
 from agenttracer.collector.privacy.sanitizers import sanitizers
@@ -75,8 +76,9 @@ class Redactor:
         of_known_keys = [each.name for each in enabled if not each.free_text]
         detectors = Detectors([each.name for each in enabled], options.extra_detectors)
         self._checks = Checks(Detectors(of_known_keys, options.extra_detectors), detectors)
+        self._free_text = FreeText(options, detectors)
         self._attributes = AttributeRedaction(
-            FreeText(options, detectors),
+            self._free_text,
             sanitizers(options),
             self.outcomes,
             self.rule,
@@ -97,7 +99,7 @@ class Redactor:
             for (kind, distinct), verdict in zip(values, self._checks(values), strict=True)
         ]
         redacted = self._attributes(attributes, batch, found, verdicts[len(columns) :], tokens)
-        tables = {"attributes": self._with_summary(attributes, redacted)}
+        tables = {"attributes": redacted.table}
         lost: list[Lost] = []
         for name, schema in schemas.items():
             if name in batch.tables and name != "attributes":
@@ -108,6 +110,16 @@ class Redactor:
                 }
                 tables[name], of_table = redact_columns(name, batch.tables[name], schema, judged, tokens)
                 lost += of_table
+        if self.policy.options.content is Content.ARTIFACT and batch.signal is not Signal.METRICS:
+            dropped = redacted.outcomes == self.outcomes.number(Rule.CONTENT, ATTRIBUTE, Change.DROP)
+            kept = keep_content(attributes, dropped, batch, tables["rows"], self._free_text, tenant)
+            if kept is not None:
+                moved = self.outcomes.number(Rule.CONTENT, ATTRIBUTE, Change.MOVE)
+                redacted = replace(redacted, outcomes=np.where(kept.moved, moved, redacted.outcomes))
+                tables["attributes"] = with_attributes(redacted.table, kept.references)
+                tables["contents"] = kept.contents
+        if self._summary is not Summary.SILENT:
+            tables["attributes"] = self._summarized(tables["attributes"], attributes, redacted)
         clean = Batch(batch.signal, tables)
         rows = {
             "PolicyHash": pa.DictionaryArray.from_arrays(
@@ -130,9 +142,7 @@ class Redactor:
             return Rule.SHAPE
         return Rule.CARDINALITY if verdict == TOO_MANY else self._checks.detector(verdict)
 
-    def _with_summary(self, attributes: View, redacted: Redacted) -> pa.RecordBatch:
-        if self._summary is Summary.SILENT:
-            return redacted.table
+    def _summarized(self, clean: pa.RecordBatch, attributes: View, redacted: Redacted) -> pa.RecordBatch:
         dropped = [
             number
             for number in range(1, len(self.outcomes) + 1)
@@ -144,7 +154,7 @@ class Redactor:
             "masked": (redacted.outcomes != UNCHANGED) & ~gone,
             "ignored": redacted.ignored,
         }
-        return summarized(redacted.table, attributes, what, self._summary)
+        return summarized(clean, attributes, what, self._summary)
 
     def _lines(self, clean: Batch, attributes: View, redacted: Redacted, lost: Sequence[Lost]) -> list[Line]:
         rows = np.flatnonzero(redacted.outcomes)

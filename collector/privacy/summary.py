@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.attributes import View
+from agenttracer.collector.attributes import View, with_attributes
 from agenttracer.collector.privacy.options import Summary
 from agenttracer.schemas.batch import ATTRIBUTES, Kind, Place
 
@@ -129,6 +129,4 @@ def _merge(table: pa.RecordBatch, added: pa.Table) -> pa.RecordBatch:
         "bytes": pa.nulls(count, pa.binary()),
     }
     addition = pa.RecordBatch.from_arrays(list(columns.values()), schema=ATTRIBUTES)
-    both = pa.Table.from_batches([table, addition]).unify_dictionaries().combine_chunks()
-    merged = both.to_batches()[0]
-    return merged.take(pc.sort_indices(merged, sort_keys=[("place", "ascending"), ("owner", "ascending")]))
+    return with_attributes(table, addition)

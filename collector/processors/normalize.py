@@ -27,6 +27,7 @@ from agenttracer.schemas.dialects import (
 from agenttracer.schemas.semconv import RUN_STATUS_ALIASES, RunStatus
 
 _TYPED = {Signal.TRACES: spans.TYPED, Signal.LOGS: logs.TYPED, Signal.METRICS: metrics.TYPED}
+_PROVIDER_NAMES = frozenset(PROVIDERS.values())
 _STATUSES = {**{status.value: status.value for status in RunStatus}, **RUN_STATUS_ALIASES}
 
 
@@ -102,10 +103,14 @@ def _run_ids(batch: Batch, own: pa.StringArray | None) -> pa.StringArray:
 
 
 def _providers(values: pa.StringArray) -> pa.StringArray:
-    lowered = pc.utf8_lower(values)
+    """The conventions' names for the providers that the table knows, whatever the case they came in; any
+    other stays as it came, for redaction to judge what it really is."""
     known = {
-        value: PROVIDERS.get(value, value)
-        for value in pc.unique(lowered).to_pylist()
-        if value not in FRAMEWORKS
+        value: None if value.lower() in FRAMEWORKS else PROVIDERS.get(value.lower(), _plain(value))
+        for value in pc.unique(values).drop_null().to_pylist()
     }
-    return map_values(lowered, known)
+    return map_values(values, {value: name for value, name in known.items() if name is not None})
+
+
+def _plain(value: str) -> str:
+    return value.lower() if value.lower() in _PROVIDER_NAMES else value

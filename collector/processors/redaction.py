@@ -29,10 +29,10 @@ from agenttracer.collector.erasure.rows import without
 from agenttracer.collector.privacy.cardinality import Cardinality
 from agenttracer.collector.privacy.key_file import read_or_make_keys
 from agenttracer.collector.privacy.ledger import Line
-from agenttracer.collector.privacy.options import Override, RedactionOptions
+from agenttracer.collector.privacy.options import Content, Override, RedactionOptions
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms
 from agenttracer.collector.privacy.redactor import Redactor
-from agenttracer.schemas.batch import Batch
+from agenttracer.schemas.batch import Batch, Signal
 
 __all__ = ["Redaction", "RedactionOptions"]
 
@@ -56,6 +56,11 @@ class Redaction(Processor[RedactionOptions]):
         ]
         self._pseudonyms: Pseudonyms | None = None
         self._services: set[str] = set()
+
+    @classmethod
+    def needs_exporter(cls, options: RedactionOptions, signal: Signal) -> str | None:
+        keeps_content = Content.ARTIFACT in (options.content, *(each.content for each in options.overrides))
+        return "artifacts" if keeps_content and signal is not Signal.METRICS else None
 
     async def start(self) -> None:
         self._pseudonyms = Pseudonyms(await asyncio.to_thread(read_or_make_keys, self.options.key_file))

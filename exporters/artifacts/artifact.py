@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.errors import Rejected
-from agenttracer.schemas.batch import Batch, Kind, Place
+from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import (
     AGENT_ARTIFACT_CONTENT_TYPE,
     AGENT_ARTIFACT_KEY,
@@ -84,8 +84,23 @@ def conflict() -> Rejected:
     return Rejected("another content is stored under the artifact's key", reason="artifact_key_taken")
 
 
+def read_contents(batch: Batch) -> list[Artifact]:
+    """The content that redaction kept on purpose and took out of the rows."""
+    contents = batch.tables.get("contents")
+    if contents is None:
+        return []
+    # A loop over objects: each is written on its own anyway.
+    found = []
+    for key, text in zip(contents["Key"].to_pylist(), contents["Content"].to_pylist(), strict=True):
+        content = text.encode()
+        found.append(Artifact(key, content, hashlib.sha256(content).hexdigest(), "application/json"))
+    return found
+
+
 def read_artifacts(batch: Batch) -> list[Artifact]:
     """The artifacts of a batch of logs, in order; a record without a body has nothing to store."""
+    if batch.signal is not Signal.LOGS:
+        return []
     is_artifact = pc.equal(batch.rows["EventName"], EventName.ARTIFACT.value)
     if not is_artifact.true_count:
         return []
