@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import re2
 
@@ -27,6 +27,7 @@ class Pattern:
             self._regex = re2.compile(detector.pattern, _options())
         except re2.error as error:
             raise ValueError(f"detector {detector.name!r}: RE2 does not take its pattern") from error
+        self._groups = self._regex.groups
         if self._regex.search(b"") is not None:
             raise ValueError(f"detector {detector.name!r}: its pattern finds something in an empty value")
 
@@ -38,8 +39,12 @@ class Pattern:
             if start == end:
                 position = end + 1
                 continue
-            masked = _masked(match, self._regex.groups)
-            if failed == _MOST_LOOKS or self._holds(_hit(text, (start, end), masked)):
+            masked = _masked(match, self._groups)
+            if (
+                self._verify is None
+                or failed == _MOST_LOOKS
+                or _holds(self._verify, text, (start, end), masked)
+            ):
                 yield (start, end), masked
                 position = end
             elif self._in_words and end - start <= _SHORT_BYTES:
@@ -50,13 +55,6 @@ class Pattern:
             else:
                 position = end
                 failed += 1
-
-    def _holds(self, hit: Hit) -> bool:
-        try:
-            return self._verify is None or self._verify(hit)
-        except Exception:
-            # Fail closed: what can't be told from a secret is one.
-            return True
 
 
 class AnyOf:
@@ -101,6 +99,16 @@ def _masked(match: re2._Match, groups: int) -> tuple[int, int]:
     left = match.end(1) if groups > 0 else -1
     right = match.start(2) if groups > 1 else -1
     return (left if left >= 0 else start), (right if right >= 0 else end)
+
+
+def _holds(
+    verify: Callable[[Hit], bool], text: bytes, found: tuple[int, int], masked: tuple[int, int]
+) -> bool:
+    try:
+        return verify(_hit(text, found, masked))
+    except Exception:
+        # Fail closed: what can't be told from a secret is one.
+        return True
 
 
 def _hit(text: bytes, found: tuple[int, int], masked: tuple[int, int]) -> Hit:

@@ -22,6 +22,8 @@ from agenttracer.collector.privacy.detectors.patterns import AnyOf, Pattern, Whi
 from agenttracer.collector.privacy.detectors.table import DEFAULTS, TABLE
 
 _ROUNDS = 4
+_PART_BYTES = 512 << 10
+"""Searched at a time: what the processor's cache holds, and the allocator keeps."""
 
 
 class Detectors:
@@ -95,6 +97,12 @@ class Detectors:
 
         There may be more rows than those in which something is, and none is missing.
         """
+        if values.nbytes > _PART_BYTES and len(values) > 1:
+            half = len(values) // 2
+            yield from self._suspects(values[:half], by_entropy)
+            for row, candidates in self._suspects(values[half:], by_entropy):
+                yield half + row, candidates
+            return
         lines, starts = _lines(values)
         suspect = self._hit_lines(lines, starts)
         for pattern in self._extra:
