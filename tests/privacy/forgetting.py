@@ -20,7 +20,7 @@ from agenttracer.collector.decode.nested import render_nested
 from agenttracer.collector.processors.redaction import Redaction
 from agenttracer.schemas.batch import ATTRIBUTES, Batch, Signal
 from agenttracer.schemas.columns import ID, SAFE, content_class, content_classes
-from agenttracer.schemas.tables import STORED
+from agenttracer.schemas.tables import DECODED, STORED
 
 Mask = npt.NDArray[np.bool_]
 
@@ -32,8 +32,8 @@ def guarded_columns() -> list[tuple[Signal, str, str]]:
         for signal, schemas in STORED.items()
         for table, schema in schemas.items()
         for field in schema
-        # The ledger is made behind redaction, of names and rules that passed it.
-        if table not in ("attributes", "ledger") and content_class(field) not in (SAFE, ID)
+        # Tables that decoding doesn't make are redaction's own.
+        if table in DECODED[signal] and table != "attributes" and content_class(field) not in (SAFE, ID)
     ]
 
 
