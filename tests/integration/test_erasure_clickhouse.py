@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agenttracer.collector.component import Erased
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.selection import Selection
 from tests.batches import make_batch
-from tests.clickhouse_server import ClickHouseServer, clickhouse_server
 from tests.clickhouse_store import Store, exporting
 
 NOW = time.time_ns()
@@ -216,20 +214,6 @@ def test_many_identifiers_go_in_chunks(store: Store) -> None:
     )
     erase(store, Selection("acme", runs=runs, tokens=tokens))
     assert 1 == counts(store, "acme")["otel_traces"]
-
-
-def test_a_server_forgets_while_rows_arrive(tmp_path: Path) -> None:
-    """Over HTTP: tables stay in use, old parts go when the server next cleans up."""
-    options = {"username": "writer", "password": "let-me-write"}
-    with clickhouse_server(tmp_path / "server") as server, exporting(server.endpoint, **options) as store:
-        assert isinstance(server, ClickHouseServer)
-        store.export(*(batch for tenant in ("acme", "globex") for batch in batches(tenant)))
-        erased = store.exporter.erasure().erase(Selection("acme", whole_tenant=True))
-        assert Erased(4, 0) == erased["otel_traces"]
-        assert 0 == erased["old parts"].left
-        assert (dict.fromkeys(ALL, 0), ALL) == (counts(store, "acme"), counts(store, "globex"))
-        store.export(*batches("initech"))
-        assert ALL == counts(store, "initech")
 
 
 def found_in_files(folder: Path, text: bytes) -> bool:
