@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from agenttracer.schemas.batch import Batch, Place, set_columns
 from agenttracer.schemas.columns import HASHED, content_classes
+from agenttracer.schemas.content import REFERENCES
 from agenttracer.schemas.selection import Selection
 from agenttracer.schemas.semconv import AGENT_ARTIFACT_KEY, AGENT_RUN_ID
 from agenttracer.schemas.tables import STORED
@@ -23,6 +24,7 @@ from agenttracer.schemas.tables import STORED
 Mask = npt.NDArray[np.bool_]
 _CHILDREN = {Place.EVENT: "events", Place.LINK: "links", Place.EXEMPLAR: "exemplars"}
 _PARENTS = {Place.RESOURCE: ("resources", "Resource"), Place.SCOPE: ("scopes", "Scope")}
+_ARTIFACT_REFERENCES = (AGENT_ARTIFACT_KEY, *REFERENCES.values())
 _POINTED_AT = {"resources": "Resource", "scopes": "Scope", "metrics": "Metric"}
 
 
@@ -85,6 +87,10 @@ def without(batch: Batch, gone: Mask) -> Batch:
         owners[place] = _numbers(keep[owner])
     tables["rows"] = rows
     tables["attributes"] = _moved(batch.attributes, owners)
+    if "contents" in batch.tables:
+        referred = _values(tables["attributes"]["string"], _refers(tables["attributes"]))
+        held = _is_in(batch.tables["contents"]["Key"], referred)
+        tables["contents"] = batch.tables["contents"].filter(pa.array(held))
     if "ledger" in batch.tables and not rows.num_rows:
         tables["ledger"] = batch.tables["ledger"].slice(0, 0)
     return batch.with_tables(**{name: _compact(table) for name, table in tables.items()})
@@ -128,9 +134,14 @@ def _rows_of(batch: Batch, holds: Mask) -> Mask:
 
 def _artifact_keys(batch: Batch, rows: Mask) -> frozenset[str]:
     attributes = batch.attributes
-    is_key = _is_in(attributes["key"], {AGENT_ARTIFACT_KEY}) & (attributes["place"].to_numpy() == Place.ROW)
-    is_key[is_key] = rows[attributes["owner"].to_numpy()[is_key]]
-    return _values(attributes["string"], is_key)
+    refers = _refers(attributes)
+    refers[refers] = rows[attributes["owner"].to_numpy()[refers]]
+    return _values(attributes["string"], refers)
+
+
+def _refers(attributes: pa.RecordBatch) -> Mask:
+    """Which attributes of rows say where an artifact rests."""
+    return _is_in(attributes["key"], _ARTIFACT_REFERENCES) & (attributes["place"].to_numpy() == Place.ROW)
 
 
 def _values(column: pa.Array, rows: Mask) -> frozenset[str]:

@@ -23,6 +23,7 @@ from agenttracer.exporters.clickhouse.erasure_conditions import StoredTable, con
 from agenttracer.exporters.clickhouse.failures import code_of, describe
 from agenttracer.schemas.artifact_key import key_part
 from agenttracer.schemas.clickhouse_tables import TRACES_TABLE
+from agenttracer.schemas.content import REFERENCES
 from agenttracer.schemas.selection import Selection
 from agenttracer.schemas.semconv import AGENT_ARTIFACT_KEY
 
@@ -33,7 +34,8 @@ _STEPS = (
     ("TraceId", "whole_traces", ("tokens",)),
     ("TraceId", "traces", ("runs",)),
 )
-_ARTIFACT_KEY = f"LogAttributes['{AGENT_ARTIFACT_KEY}']"
+_ARTIFACT_REFERENCES = (AGENT_ARTIFACT_KEY, *REFERENCES.values())
+_WITH_REFERENCES = {"SpanAttributes", "LogAttributes"}
 _DELETE_SETTINGS = "mutations_sync = 2, allow_nondeterministic_mutations = 1"
 _OLD_PARTS = "old parts"
 _OLD_PARTS_SECONDS = 120.0
@@ -73,11 +75,13 @@ class ClickHouseErasure(Erasure):
             for column, name, causes in _STEPS:
                 for rows in self._conditions(table, selection.only(*causes)):
                     found[name] |= self._strings(table, column, rows)
-            if "LogAttributes" in table.columns:
-                for rows in self._conditions(table, selection):
-                    found["artifact_keys"] |= self._strings(table, _ARTIFACT_KEY, rows)
+            # Others' keys are found by their run.
+            for rows in self._conditions(table, selection.only("tokens", "whole_traces", "traces")):
+                of_no_run = f"({rows}) AND RunId IN ('', TraceId)"
+                for column in _WITH_REFERENCES & table.columns.keys():
+                    listed = ", ".join(f"`{column}`['{key}']" for key in _ARTIFACT_REFERENCES)
+                    found["artifact_keys"] |= self._strings(table, f"arrayJoin([{listed}])", of_no_run)
         runs = {key_part(run) for run in selection.runs}
-        # The others are found by their run.
         found["artifact_keys"] = {
             key for key in found["artifact_keys"] if not runs & set(key.split("/")[2:3])
         }
@@ -165,27 +169,21 @@ class ClickHouseErasure(Erasure):
                 self._change(f"ALTER TABLE `{table}`{self._on_cluster} RESET SETTING {listed}" * bool(names))
 
     def _wait_for_cleanup(self) -> Erased:
-        old = self._old_parts()
-        found = sum(old.values())
+        old = before = self._old_parts()
         if self._is_embedded:
             # Nobody else has the table, and its cleanup begins anew instead of sleeping on.
-            for table in old:
+            for table in {table for table, _ in old}:
                 self._change(f"DETACH TABLE `{table}` SYNC")
                 self._change(f"ATTACH TABLE `{table}`")
         deadline = time.monotonic() + _OLD_PARTS_SECONDS
         while old and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
-            now = self._old_parts()
-            old = {table: parts for table, parts in now.items() if table in old}
-        return Erased(found, sum(old.values()))
+            old = before & self._old_parts()  # merges go on, and leave others
+        return Erased(len(before), len(old))
 
-    def _old_parts(self) -> dict[str, int]:
-        return dict(
-            self._rows(
-                "SELECT table, count() FROM system.parts WHERE database = currentDatabase() AND NOT active "
-                "GROUP BY table"
-            )
-        )
+    def _old_parts(self) -> set[tuple[str, str]]:
+        sql = "SELECT table, name FROM system.parts WHERE database = currentDatabase() AND NOT active"
+        return {(table, name) for table, name in self._rows(sql)}
 
     # ---- statements
 

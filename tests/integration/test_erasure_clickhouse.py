@@ -60,6 +60,13 @@ def batches(tenant: str) -> list[Batch]:
             attributes=[
                 (Place.ROW, 3, "agent.artifact.key", f"{tenant}/_/_/1/report.pdf"),
                 (Place.ROW, 3, "enduser.id", TOKEN),
+                (
+                    Place.ROW,
+                    1,
+                    "gen_ai.output.messages_ref",
+                    f"{tenant}/_/{trace['run']}/2/content-output.json",
+                ),
+                (Place.ROW, 2, "gen_ai.output.messages_ref", f"{tenant}/_/run-shared/3/content-output.json"),
             ],
             token=f"l-{tenant}",
         ),
@@ -121,6 +128,7 @@ def test_a_run_goes_from_every_table(store: Store) -> None:
     """With the rows of its traces that name no run; another run of a shared trace stays, and so does the trace."""
     assert (ALL, ALL) == (counts(store, "acme"), counts(store, "globex"))
     selection = closed(store, Selection("acme", runs=frozenset({RUN})))
+    assert {f"acme/_/a{'a' * 31}/2/content-output.json"} == set(selection.artifact_keys)
     expected = {
         "agent_artifacts": 1,
         "agent_runs_state": 1,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from agenttracer.collector.codec import pack, unpack
 from agenttracer.collector.erasure.rows import related, selected, without
 from agenttracer.schemas.batch import Batch, Place
+from agenttracer.schemas.contents import CONTENTS
 from agenttracer.schemas.selection import Selection
 from tests.batches import make_batch
 
@@ -139,3 +141,16 @@ def test_all_rows_may_go() -> None:
     batch = spans()
     rest = without(batch, selected(batch, Selection("default", whole_tenant=True)))
     assert {0} == {table.num_rows for table in unpack([pack(rest)]).tables.values()}
+
+
+def test_content_goes_with_the_rows_that_refer_to_it() -> None:
+    """What was kept of other rows stays; what of rows of no run is named by its key."""
+    keys = [f"default/_/run/{number}/content-input.json" for number in range(len(SPANS))]
+    refers = [(Place.ROW, number, "gen_ai.input.messages_ref", key) for number, key in enumerate(keys)]
+    batch = spans(*refers).with_tables(
+        contents=pa.RecordBatch.from_pydict({"Key": keys, "Content": ["{}"] * len(keys)}, schema=CONTENTS)
+    )
+    selection = Selection("default", runs=frozenset({"r1"}), traces=frozenset({"a" * 32}))
+    rest = without(batch, selected(batch, selection))
+    assert [keys[2], keys[4]] == rest.tables["contents"]["Key"].to_pylist()
+    assert {keys[0], keys[1], keys[3]} == related(batch, selection).artifact_keys
