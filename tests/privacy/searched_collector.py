@@ -16,6 +16,7 @@ import contextlib
 import http.client
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,6 +160,14 @@ class SearchedCollector:
             and sample.value
             and sample.labels["exporter"] in (*_STORED, "clickhouse/refusing")
         }
+
+    def counters(self) -> Counter[str]:
+        """What Prometheus scrapes, each metric summed over its labels."""
+        totals: Counter[str] = Counter()
+        for family in text_string_to_metric_families(self.collector.metrics_text()):
+            for sample in family.samples:
+                totals[sample.name] += sample.value
+        return totals
 
     def tables(self) -> list[str]:
         """Every table that can be read to its end."""

@@ -44,6 +44,15 @@ class Pipelines:
             return b""
         return written(self.processed(signal, body))
 
+    def redactions(self) -> float:
+        """What ``agent_redactions_total`` says."""
+        return sum(
+            sample.value
+            for family in self.redaction.context.telemetry.registry.collect()
+            for sample in family.samples
+            if sample.name == "agent_redactions_total"
+        )
+
 
 def written(batch: Batch) -> bytes:
     """The journal's payload, its decompressed messages, and what goes into ClickHouse's tables."""

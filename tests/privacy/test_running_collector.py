@@ -155,6 +155,14 @@ def test_no_metric_has_a_marker(searched: SearchedCollector) -> None:
     assert leaks_in(searched.collector.metrics_text().encode()) == []
 
 
+def test_what_was_taken_is_counted(searched: SearchedCollector) -> None:
+    """By rule, class and action; and by service, who sent what policy forbids."""
+    totals = searched.counters()
+
+    assert totals["agent_redactions_total"] > 10_000
+    assert totals["agent_policy_violations_total"] > 1000
+
+
 def test_no_answer_has_a_marker(searched: SearchedCollector) -> None:
     """What senders are told, whatever they sent, and what health says."""
     assert [number for number, answer in enumerate(searched.answers) if leaks_in(answer)] == []
