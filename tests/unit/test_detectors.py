@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -106,6 +107,15 @@ def test_detectors_leave_ordinary_values_alone(detector: Detector) -> None:
     found = Detectors([detector.name]).found(pa.array(MUST_PASS))
 
     assert [] == [value for value, hit in zip(MUST_PASS, found.to_pylist(), strict=True) if hit is not None]
+
+
+@given(st.uuids(), st.integers(min_value=2**127, max_value=2**128 - 1))
+@settings(max_examples=100, deadline=None)
+def test_detectors_leave_ids_alone(uuid: UUID, trace_id: int) -> None:
+    """No UUID and no trace id is anything, in small letters or capitals."""
+    ids = pa.array([str(uuid), str(uuid).upper(), uuid.hex, f"{trace_id:032x}", f"{trace_id:032X}"])
+
+    assert [None] * 5 == ALL.found(ids).to_pylist()
 
 
 @pytest.mark.parametrize("name", ["card", "iban", "fr_nir", "br_cpf", "in_aadhaar", "cn_resident_id"])

@@ -90,7 +90,7 @@ DETECTORS = (
         "in_pan",
         r"\b[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]\b",
         hits=("ACUPA7085R", "PAN: AAPPV8261K.", "(ABCPE1234F)"),
-        misses=("ABMXA3211G", "ABMPA32111", "ACUPA7085RR", "acupa7085r"),
+        misses=("ABMXA3211G", "ABMPA32111", "ACUPA7085RR", "acupa7085r", "9C0B-ACUPA7085R-1"),
         verify=stands_alone,
     ),
     Detector(

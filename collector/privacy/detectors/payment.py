@@ -1,4 +1,8 @@
-"""Cards (ISO/IEC 7812) and bank accounts (ISO 13616)."""
+"""Cards (ISO/IEC 7812) and bank accounts (ISO 13616).
+
+A number of a card's length, with a card's first digits, passes its check one time in ten: a counter near 4 or
+5 · 10¹⁵ written as text can't be told from one. Accounts in small letters are what identifiers look like.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +49,12 @@ def _card(hit: Hit) -> bool:
 
 
 def _iban(hit: Hit) -> bool:
-    """What follows in capitals may be a word: a country's length says where the account ends."""
-    bare = re.sub("[ -]", "", hit.text)
-    length = int(_IBAN_LENGTHS.get(bare[:2], "99"))
-    return length <= len(bare) and mod_97(bare[:length])
+    """A country's length says where the account ends; in capitals, a word may follow."""
+    length = int(_IBAN_LENGTHS.get(hit.text[:2], "99"))
+    bare, groups = "", hit.text.split(" ")
+    while groups and len(bare) < length:
+        bare += groups.pop(0)
+    return len(bare) == length and mod_97(bare) and stands_alone(hit)
 
 
 DETECTORS = (
@@ -68,10 +74,11 @@ DETECTORS = (
     ),
     Detector(
         "iban",
-        r"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b",
-        hits=("DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19", "NO9386011117947",
+        r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
+        hits=("DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19", "NO9386011117947 PLEASE",
               "to FR7630006000011234567890189."),
-        misses=("DE89370400440532013001", "ZZ89370400440532013000", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "GB29 NWBK 6016"),
+        misses=("DE89370400440532013001", "ZZ89370400440532013000", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "GB29 NWBK 6016",
+                "BE68539007547034AF"),
         verify=_iban,
     ),
 )  # fmt: skip

@@ -54,9 +54,10 @@ DETECTORS = (
     ),
     Detector(
         "aws_access_key",
-        r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}",
+        r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
         hits=("AKIA" + "IOSFODNN7EXAMPLE", "id=ASIA" + "Y34FZKBOKMUTVV7A", "AKIA" + "ABCDEFGH12345678,"),
-        misses=("ASIAPACIFIC", "AKIA" + "iosfodnn7example", "XAKIA" + "IOSFODNN7EXAMPLE", "ASIA-PACIFIC-REGION"),
+        misses=("ASIAPACIFIC", "AKIA" + "iosfodnn7example", "XAKIA" + "IOSFODNN7EXAMPLE", "ASIA-PACIFIC-REGION",
+                "ACCA" + "0123456789ABCDEF0123456789AB"),
     ),
     Detector(
         "google_key",
