@@ -51,8 +51,8 @@ async def erase(
         for part, rows in waiting.count(selection).items():
             receipt.lines.insert(0, Line(JOURNAL, part, rows, rows))
     if not receipt.dry_run:
-        left = 0 if await asyncio.to_thread(_scrubbed, journal) else 1
-        receipt.lines.append(Line(JOURNAL, "file", 1, left))
+        pages = await asyncio.to_thread(_scrubbed, journal)
+        receipt.lines.append(Line(JOURNAL, "free pages", pages.found, pages.left))
     receipt.finished = datetime.now(UTC)
 
 
@@ -79,9 +79,11 @@ def _delivered(journal: OpenJournal, tenant: str, wait_seconds: float) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _scrubbed(journal: OpenJournal) -> bool:
+def _scrubbed(journal: OpenJournal) -> Erased:
+    first = last = scrub(journal.connection)
     for _ in range(_SCRUB_ATTEMPTS):
-        if scrub(journal.connection):
-            return True
+        if not last.left:
+            break
         time.sleep(_LOOK_SECONDS)
-    return False
+        last = scrub(journal.connection)
+    return Erased(first.found, last.left)

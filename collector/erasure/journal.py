@@ -172,13 +172,14 @@ def waits(connection: sqlite3.Connection, tenant: str, until: int) -> bool:
         )
 
 
-def scrub(connection: sqlite3.Connection) -> bool:
-    """Write the file anew without the pages that deleted rows left, and empty the log beside it; whether
-    that was possible: readers of a running collector may be in the way for a moment."""
+def scrub(connection: sqlite3.Connection) -> Erased:
+    """Write the file anew without the pages that deleted rows left, and empty the log beside it; pages are left
+    while a reader of a running collector is in the way."""
     with _asked():
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
         connection.execute("VACUUM")
         (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not busy
+    return Erased(free, max(free, 1) if busy else 0)
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def found(receipt: dict[str, Any]) -> dict[str, int]:
     return {
         f"{line['place']}: {line['part']}": line["found"]
         for line in receipt["places"]
-        if line["found"] and line["part"] not in ("old parts", "file")
+        if line["found"] and line["part"] not in ("old parts", "free pages")
     }
 
 

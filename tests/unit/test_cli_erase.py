@@ -14,6 +14,7 @@ import pytest
 
 from agenttracer.collector.cli.main import main
 from agenttracer.collector.codec import pack
+from agenttracer.collector.component import Erased
 from agenttracer.collector.journal import Group, Journal
 from tests.batches import make_batch
 
@@ -185,14 +186,14 @@ def test_no_collector_starts_meanwhile(
 
     said: list[str] = []
 
-    def scrub(connection: Any) -> bool:
+    def scrub(connection: Any) -> Erased:
         try:
             Journal(folder / "journal", max_bytes=1, window_seconds=1).open()
         except Exception as error:
             said.append(str(error))
         return real(connection)
 
-    real: Callable[[Any], bool] = erasing.scrub
+    real: Callable[[Any], Erased] = erasing.scrub
     monkeypatch.setattr(erasing, "scrub", scrub)
     assert 0 == main(["erase", "--tenant", "acme", "--yes"])
     assert ["in use by another collector" in sentence for sentence in said] == [True]
