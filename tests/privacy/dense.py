@@ -26,11 +26,16 @@ class _Dense(Planter):
     def __init__(self) -> None:
         super().__init__()
         self.form: tuple[str, Form] = ("", lambda word, number: "")
+        self._made: dict[tuple[str, Form], str] = {}
 
     def _marker(self, place: str, classes: Classes) -> str:
         name, form = self.form
-        # A word is planted only where no label may stand; there, nothing is.
-        return self.mint.marker(place, {name: (form,)}) if name in classes else ""
+        if name not in classes:
+            return ""  # a word, where a label may stand
+        # One for all keys of a place: what is slow is to judge values that differ.
+        if (place, form) not in self._made:
+            self._made[place, form] = self.mint.marker(place, {name: (form,)})
+        return self._made[place, form]
 
     def _known_keys(self, place: str) -> Sequence[str]:
         turn = self._turns[place] = self._turns[place] + 1

@@ -125,7 +125,7 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
 def test_no_marker_survives_in_any_payload(signal: Signal, pipelines: Pipelines) -> None:
     """Decoded, redacted, packed for the journal and flattened for ClickHouse: no marker is in any byte of it."""
 
-    @settings(max_examples=120, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
     @given(planted(signal))
     def check(body: bytes) -> None:
         assert leaks_in(pipelines.stored(signal, body)) == []
