@@ -310,6 +310,16 @@ def test_a_second_look_that_fails_finds() -> None:
     assert [((2, 4), (2, 4))] == list(Pattern(Detector("broken", "[0-9]+", (), (), broken)).spans(b"a 42"))
 
 
+def test_no_answer_is_not_a_no() -> None:
+    """When RE2 can't say which of many patterns are in a text, each is looked for."""
+    detectors = Detectors()
+    detectors._which = lambda text: []  # type: ignore[assignment, method-assign]
+    values = pa.array(["a@example.com", "clean"])
+
+    assert [detectors.names.index("email"), None] == detectors.found(values).to_pylist()
+    assert ["****", "clean"] == detectors.masked(values)[0].to_pylist()
+
+
 def test_looks_are_counted() -> None:
     """A value of nothing but near misses is not worth a look at each: the rest is taken for hits."""
     none = Pattern(Detector("none", "[0-9]+", (), (), lambda hit: False))

@@ -126,18 +126,26 @@ class Detectors:
             position = int(starts[last + 1])
         return hit
 
+    def _candidates(self, text: bytes, by_entropy: frozenset[int]) -> list[int]:
+        """The detectors to ask, in order."""
+        which = self._which(text)
+        if not which and self._any.first(text, 0) is not None:
+            # It says nothing when it runs out of memory. Then all are asked.
+            return list(range(len(self.names)))
+        return sorted({*which, *by_entropy})
+
     def _hitting(self, text: bytes, by_entropy: frozenset[int]) -> Iterator[int]:
         """The detectors that hit the text, in order."""
         return (
             number
-            for number in sorted({*self._which(text), *by_entropy})
+            for number in self._candidates(text, by_entropy)
             if next(self._patterns[number].spans(text), None) is not None
         )
 
     def _masked(self, text: bytes, by_entropy: frozenset[int], mask: bytes) -> tuple[str, Counter[str]]:
         """The text with what each detector in turn finds masked once."""
         counts: Counter[str] = Counter()
-        for number in sorted({*self._which(text), *by_entropy}):
+        for number in self._candidates(text, by_entropy):
             pieces, position = [], 0
             for whole, part in self._patterns[number].spans(text):
                 # A name and its mask may look like a name and its value.
