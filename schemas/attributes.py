@@ -40,7 +40,7 @@ _LABELS = """
     gen_ai.operation.name gen_ai.provider.name gen_ai.system gen_ai.output.type gen_ai.agent.id gen_ai.agent.version
     gen_ai.response.id gen_ai.tool.type gen_ai.tool.call.id gen_ai.tool.status gen_ai.task.status
     gen_ai.token.type gen_ai.token.modality gen_ai.prompt.version gen_ai.request.reasoning.level
-    gen_ai.request.encoding_formats gen_ai.openai.request.service_tier gen_ai.openai.response.service_tier
+    gen_ai.openai.request.service_tier gen_ai.openai.response.service_tier
     gen_ai.openai.response.system_fingerprint openai.request.service_tier openai.response.service_tier
     openai.response.system_fingerprint openai.api.type gen_ai.response.finish_reason gen_ai.response.stop_reason
     gen_ai.response.status gen_ai.evaluation.score.label gen_ai.data_source.id gen_ai.memory.store.id
@@ -100,7 +100,7 @@ _HASHED = """
 """
 
 _LISTS = """
-    gen_ai.response.finish_reasons agent.capabilities agent.data_sources agent.artifact.meta
+    gen_ai.response.finish_reasons gen_ai.request.encoding_formats agent.capabilities agent.data_sources agent.artifact.meta
 """
 
 ALLOWED: dict[str, str] = {

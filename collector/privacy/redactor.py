@@ -124,13 +124,13 @@ class Redactor:
         rows = {
             "PolicyHash": pa.DictionaryArray.from_arrays(
                 pa.array(np.zeros(batch.num_rows, np.int32)), pa.array([self.policy.hash])
-            ),
-            **_losses(batch, attributes, redacted, lost),
+            )
         }
         if batch.signal is Signal.TRACES:
             rows["SpanName"] = span_names(clean)
             lost = _with_renamed(lost, batch, rows["SpanName"])
             rows |= _content_sizes(batch, attributes, redacted)
+        rows |= _losses(batch, attributes, redacted, lost)
         clean = clean.with_columns(**rows)
         entries = self._lines(clean, attributes, redacted, lost)
         ledger = ledger_table(entries, tenant, self.policy.hash, time_unix_ns)
