@@ -52,6 +52,8 @@ def sent(signal: Signal, body: bytes) -> Iterator[Sent]:
                 rows += 1
 
 
+_NOTHING = ""
+"""Stands for every value that is no text, or an empty one."""
 _PARTS = {Signal.TRACES: ("spans", "spans"), Signal.LOGS: ("logs", "log_records")}
 
 
@@ -67,17 +69,16 @@ def size(value: AnyValue) -> int:
 def kept(batch: Batch) -> dict[tuple[int, int, str], Any]:
     """What is stored of each attribute, by place, owner and key."""
     return {
-        (row["place"], row["owner"], row["key"]): row["string"] or row["bytes"] or (row["int"], row["double"])
+        (row["place"], row["owner"], row["key"]): row["string"] or row["bytes"] or _NOTHING
         for row in batch.attributes.to_pylist()
     }
 
 
 def stays(value: AnyValue, stored: Any) -> bool:
     """Whether a stored attribute is the one that was sent; a list of labels stays as JSON."""
-    kind = value.WhichOneof("value")
-    if kind == "string_value":
-        return (stored or "") == value.string_value or (stored == (None, None) and not value.string_value)
-    return stored is not None
+    if stored is None or value.WhichOneof("value") != "string_value":
+        return stored is not None
+    return stored == (value.string_value or _NOTHING)
 
 
 @pytest.mark.parametrize("signal", _PARTS)
@@ -134,6 +135,6 @@ def _unchanged(before: Batch, after: Batch) -> int:
     names = {kind: name for name, kind in _KINDS.items()}
     return sum(
         (found := stored.get((row["place"], row["owner"], row["key"]))) is not None
-        and (names.get(row["kind"]) != "string_value" or found == (row["string"] or (None, None)))
+        and (names.get(row["kind"]) != "string_value" or found == (row["string"] or _NOTHING))
         for row in before.attributes.to_pylist()
     )
