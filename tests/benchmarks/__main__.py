@@ -17,7 +17,8 @@ from pathlib import Path
 from tests.benchmarks.collector import Collector
 from tests.benchmarks.grpc_floor import GrpcFloor
 from tests.benchmarks.measure import Load, measure
-from tests.benchmarks.report import machine, print_machine, print_runs, print_stages
+from tests.benchmarks.redaction_cost import measure_redaction
+from tests.benchmarks.report import machine, print_machine, print_redaction, print_runs, print_stages
 from tests.benchmarks.rotel import Rotel, install_rotel
 from tests.benchmarks.stages import measure_stages
 from tests.benchmarks.target import Target
@@ -29,6 +30,7 @@ _TARGETS: Mapping[str, Callable[[str], Target]] = {
     "floor": lambda transport: GrpcFloor(),
 }
 _STAGES = "stages"
+_REDACTION = "redaction"
 
 _LOADS = {1000: Load(1000, 400, warm_up=40, in_flight=8), 10: Load(10, 6000, warm_up=600, in_flight=32)}
 _QUICK = {1000: Load(1000, 16, warm_up=8, in_flight=8), 10: Load(10, 200, warm_up=64, in_flight=32)}
@@ -52,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stages = measure_stages(quick=options.quick)
         print_stages(stages)
         found[_STAGES] = {f"{requests}x{spans}": figures for (requests, spans), figures in stages.items()}
+    if _REDACTION in chosen:
+        costs = measure_redaction(quick=options.quick)
+        print_redaction(costs)
+        found[_REDACTION] = costs
     names = [name for name in _TARGETS if name in chosen]
     if options.transport == "http" and "floor" in names:
         names.remove("floor")
@@ -98,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_STAGES, *_TARGETS]
+    every = [_STAGES, _REDACTION, *_TARGETS]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
     parser.add_argument("--transport", choices=("grpc", "http"), default="grpc", help="OTLP over what")

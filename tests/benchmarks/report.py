@@ -79,6 +79,16 @@ def print_stages(figures: Mapping[tuple[int, int], Mapping[str, float]]) -> None
     _print("CPU µs/span by stage, in one thread (requests × spans a group)", table)
 
 
+def print_redaction(figures: Mapping[str, float]) -> None:
+    """A row a case."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("redaction of")
+    table.add_column("CPU µs/span", justify="right")
+    for case, cost in figures.items():
+        table.add_row(case, f"{cost:.2f}")
+    _print("What redaction costs, in groups of 1,000 spans", table)
+
+
 def _print(title: str, table: Table) -> None:
     console = _console()
     console.print(f"\n{title}", highlight=False)
