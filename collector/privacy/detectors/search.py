@@ -131,7 +131,7 @@ class Detectors:
         which = self._which(text)
         if not which and self._any.first(text, 0) is not None:
             # It says nothing when it runs out of memory. Then all are asked.
-            return list(range(len(self.names)))
+            return sorted(set(range(len(self.names))) - (self._in_free_text - by_entropy))
         return sorted({*which, *by_entropy})
 
     def _hitting(self, text: bytes, by_entropy: frozenset[int]) -> Iterator[int]:
