@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from google.protobuf.descriptor import Descriptor
 
-from agenttracer.schemas.batch import Signal
+from agenttracer.schemas.batch import Batch, Signal
 from tests.otlp_reference import REQUESTS
 from tests.privacy.corpus import merged, planted
 from tests.privacy.dense import dense
 from tests.privacy.markers import CLASSES, WORDS, Mint, leaks_in
 from tests.privacy.places import may_be_label, text_places
 from tests.privacy.planting import EVERYTHING
-from tests.privacy.storing import Pipelines
+from tests.privacy.storing import Pipelines, written
 
 _REQUESTS_TOGETHER = 40
 
@@ -64,6 +66,22 @@ def test_no_mode_lets_a_class_through(signal: Signal, options: dict[str, str], t
     assert {place for place, name in planter.mint.origin(stored) if name in CLASSES} == set()
 
 
+@pytest.mark.parametrize("signal", [Signal.TRACES, Signal.LOGS])
+def test_content_on_purpose_is_masked_and_goes_to_its_own_table(signal: Signal, tmp_path: Path) -> None:
+    """With ``content: artifact``, what was said stays as text, without what any detector finds, and only in the
+    table that goes to the artifact store."""
+    body, planter = dense(signal)
+
+    batch = Pipelines(tmp_path, content="artifact").processed(signal, body)
+
+    contents = batch.tables["contents"].column("Content").to_pylist()
+    others = Batch(signal, {name: table for name, table in batch.tables.items() if name != "contents"})
+    found = planter.mint.origin("\n".join(contents).encode())
+    assert leaks_in(written(others)) == []
+    assert {name for _, name in found} - {"sentence", *WORDS} == set()
+    assert len(contents) > 10
+
+
 @pytest.mark.parametrize("signal", Signal)
 def test_the_planter_reaches_every_place(signal: Signal) -> None:
     """The captures and the dense requests have a marker in every field that the descriptors of OTLP name."""
@@ -101,7 +119,7 @@ def test_fields_that_may_hold_labels_are_few() -> None:
     assert [field.full_name for field in fields if may_be_label(field)] == []
 
 
-def _messages(descriptor, seen):  # type: ignore[no-untyped-def]
+def _messages(descriptor: Descriptor, seen: set[str]) -> Iterator[Descriptor]:
     if descriptor.full_name in seen:
         return
     seen.add(descriptor.full_name)
