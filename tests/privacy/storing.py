@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from agenttracer.collector.codec import pack
-from agenttracer.collector.component import Context, Options
+from agenttracer.collector.component import Context, Options, Processor
 from agenttracer.collector.decode import decode
 from agenttracer.collector.processors.artifact_keys import ArtifactKeys
 from agenttracer.collector.telemetry import Telemetry
@@ -28,7 +28,7 @@ class Pipelines:
     def __init__(self, folder: Path, **options: Any) -> None:
         self.redaction = redaction(folder, **options)
         artifacts = ArtifactKeys(Options(), Context("artifact_keys", Telemetry()))
-        self._processors = {
+        self._processors: dict[Signal, tuple[Processor[Any], ...]] = {
             Signal.TRACES: (normalize(), classify(), self.redaction),
             Signal.LOGS: (normalize(), self.redaction, artifacts),
             Signal.METRICS: (normalize(), self.redaction),
