@@ -127,9 +127,9 @@ WORDS: dict[str, tuple[Form, ...]] = {
 _WORD = "qzkanari"
 CONSTANTS = (
     _WORD, _WORD.upper(), "4929 7707", "4929-7707", "49297707", "+49 170 7707", "+491707707",
-    "370400447707", "3704 0044 7707", "577-07-",
+    "370400447707", "3704 0044 7707", "577-07-", "CANARY",
 )  # fmt: skip
-"""What every marker has inside."""
+"""What every marker has inside; the last one stands in the captures since they were made."""
 
 
 def leaks_in(data: bytes) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from agenttracer.collector.privacy import attribute_changes
 from agenttracer.schemas.batch import Kind, Place, Signal
 from agenttracer.schemas.columns import content_classes
 from tests.privacy.dense import dense
@@ -102,3 +103,12 @@ def test_keys_that_are_not_looked_at_are_found(
 
 def _of(table: pa.RecordBatch, column: str, value: int) -> Mask:
     return table.column(column).to_numpy() == value
+
+
+def test_a_dictionary_that_keeps_dropped_keys_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An attribute that is dropped leaves its key in the dictionary, unless that is made anew."""
+    monkeypatch.setattr(attribute_changes, "compact", lambda dictionary: dictionary)
+
+    assert leaks(Signal.TRACES, tmp_path) != []
