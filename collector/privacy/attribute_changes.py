@@ -13,52 +13,68 @@ from agenttracer.schemas.batch import ATTRIBUTES, Kind
 
 NESTED = (Kind.ARRAY, Kind.KVLIST)
 Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
 
 
 class Changes:
-    """The table's columns as they become."""
+    """The strings of a table as they become. What changes is held apart until the end: the column itself is
+    mostly content that is dropped, and too long to be copied for each of the steps."""
 
-    def __init__(self, attributes: View, text: pa.StringArray) -> None:
+    def __init__(self, attributes: View) -> None:
         self._table = attributes.table
         self._kinds = attributes.kinds
-        self.text = text
+        self._held: list[pa.StringArray] = []
+        self._place = np.full(len(attributes.kinds), -1, np.int64)
+        self._count = 0
         self.masked = np.zeros(len(attributes.kinds), bool)
 
-    def replace(self, where: Mask, texts: pa.StringArray) -> None:
-        """Other strings in place of strings."""
-        self.text = pc.replace_with_mask(self.text, pa.array(where), texts)
+    def render(self, rows: Rows) -> None:
+        """Arrays and maps become JSON text."""
+        at = pa.array(rows)
+        nested, kinds = self._table.column("nested"), self._table.column("kind")
+        self.replace(rows, render_nested(kinds.take(at), nested.take(at)))
 
-    def mask(self, where: Mask, texts: pa.StringArray) -> None:
-        """Texts in place of values of whatever kind."""
-        self.replace(where, texts)
-        self.masked |= where
+    def replace(self, rows: Rows, texts: pa.StringArray) -> None:
+        """Other strings in these rows."""
+        self._place[rows] = np.arange(self._count, self._count + len(rows))
+        self._held.append(texts)
+        self._count += len(rows)
 
-    def rendered(self, where: Mask) -> pa.StringArray:
-        """The values as texts, numbers too."""
-        chosen = pa.array(where)
-        columns = [self._table.column(name).filter(chosen).cast(pa.string()) for name in ("int", "double")]
-        return pc.coalesce(self.text.filter(chosen), *columns, "")
+    def mask(self, rows: Rows, texts: pa.StringArray) -> None:
+        """Strings in place of values of whatever kind."""
+        self.replace(rows, texts)
+        self.masked[rows] = True
+
+    def texts(self, rows: Rows) -> pa.StringArray:
+        """The strings of these rows as they are by now."""
+        texts = self._table.column("string").take(pa.array(rows))
+        place = self._place[rows]
+        changed = place >= 0
+        if not changed.any():
+            return texts
+        held = self._held[0] if len(self._held) == 1 else pa.concat_arrays(self._held)
+        return pc.replace_with_mask(texts, pa.array(changed), held.take(pa.array(place[changed])))
+
+    def rendered(self, rows: Rows) -> pa.StringArray:
+        """The values of these rows as texts, numbers too."""
+        at = pa.array(rows)
+        numbers = [self._table.column(name).take(at).cast(pa.string()) for name in ("int", "double")]
+        return pc.coalesce(self.texts(rows), *numbers, "")
 
     def table(self, keep: Mask) -> pa.RecordBatch:
         """The rows that stay."""
-        columns = {name: self._table.column(name) for name in ATTRIBUTES.names} | {"string": self.text}
-        masked = self.masked & ~np.isin(self._kinds, (Kind.STRING, *NESTED))
+        rows = np.flatnonzero(keep)
+        others = self._table.select([name for name in ATTRIBUTES.names if name != "string"])
+        columns = dict(zip(others.schema.names, others.filter(pa.array(keep)).columns, strict=True))
+        columns |= {"string": self.texts(rows), "key": compact(columns["key"])}
+        masked = self.masked[rows] & ~np.isin(self._kinds[rows], (Kind.STRING, *NESTED))
         if masked.any():
             # What was a number is a text now, and nothing else.
             where = pa.array(masked)
             for name in ("int", "double", "bytes"):
                 columns[name] = pc.if_else(where, pa.scalar(None, columns[name].type), columns[name])
-            columns["kind"] = pa.array(np.where(masked, Kind.STRING, self._kinds).astype(np.uint8))
-        table = pa.RecordBatch.from_arrays(list(columns.values()), schema=ATTRIBUTES).filter(pa.array(keep))
-        index = table.schema.get_field_index("key")
-        return table.set_column(index, table.schema.field(index), compact(table.column(index)))
-
-
-def rendered(table: pa.RecordBatch, text: pa.StringArray, listed: Mask) -> pa.StringArray:
-    """The strings, with arrays and maps that may stay as JSON text among them."""
-    rows = pa.array(np.flatnonzero(listed))
-    rendered = render_nested(table.column("kind").take(rows), table.column("nested").take(rows))
-    return pc.replace_with_mask(text, pa.array(listed), rendered)
+            columns["kind"] = pa.array(np.where(masked, Kind.STRING, self._kinds[rows]).astype(np.uint8))
+        return pa.RecordBatch.from_arrays([columns[name] for name in ATTRIBUTES.names], schema=ATTRIBUTES)
 
 
 def sizes(table: pa.RecordBatch) -> npt.NDArray[np.int64]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View
-from agenttracer.collector.privacy.attribute_changes import NESTED, Changes, rendered, sizes
+from agenttracer.collector.privacy.attribute_changes import NESTED, Changes, sizes
 from agenttracer.collector.privacy.columns import Tokens
 from agenttracer.collector.privacy.free_text import MASK, FreeText
 from agenttracer.collector.privacy.outcomes import UNCHANGED, Change, Outcomes, Rule
@@ -49,7 +49,7 @@ Mask = npt.NDArray[np.bool_]
 class Candidates:
     """The table's decisions, and the strings that may stay: class by class, each distinct value once."""
 
-    text: pa.StringArray
+    changes: Changes
     actions: npt.NDArray[np.int8]
     decisions: list[Decision]
     codes: npt.NDArray[np.int32]
@@ -79,10 +79,10 @@ def candidates(attributes: View, policy: Policy) -> Candidates:
         decisions.append(policy.decide_body())
     by_key = np.array([decision.action for decision in decisions] or [Action.DROP], np.int8)
     actions = by_key[codes] if len(codes) else np.zeros(0, np.int8)
-    text = attributes.table.column("string")
+    changes = Changes(attributes)
     listed = np.isin(attributes.kinds, NESTED) & np.isin(actions, _RENDERED)
     if listed.any():
-        text = rendered(attributes.table, text, listed)
+        changes.render(np.flatnonzero(listed))
     is_text = attributes.kinds == Kind.STRING
     rows = []
     present = set(by_key.tolist())
@@ -92,8 +92,8 @@ def candidates(attributes: View, policy: Policy) -> Candidates:
         held = is_text | listed if action == Action.LABELS else is_text
         chosen = np.flatnonzero(held & (actions == action))
         if len(chosen):
-            rows.append((kind, chosen, text.take(pa.array(chosen)).dictionary_encode()))
-    return Candidates(text, actions, decisions, codes, tuple(rows))
+            rows.append((kind, chosen, changes.texts(chosen).dictionary_encode()))
+    return Candidates(changes, actions, decisions, codes, tuple(rows))
 
 
 class AttributeRedaction:
@@ -123,7 +123,7 @@ class AttributeRedaction:
         kinds = attributes.kinds
         artifacts = _artifact_bodies(batch, attributes)
         actions = np.where(artifacts, Action.KEEP, found.actions)
-        changes = Changes(attributes, found.text)
+        changes = found.changes
         # A user's or session's number tells as much as its name; only a hash may stay, and that is a string.
         keep = np.isin(kinds, _NUMBERS) & ~np.isin(actions, (Action.DROP, Action.HASH))
         keep |= (kinds == Kind.EMPTY) & (actions > Action.NUMBER)
@@ -192,11 +192,11 @@ class AttributeRedaction:
         keep: Mask,
         tokens: Tokens,
     ) -> None:
-        hashed = (kinds == Kind.STRING) & (actions == Action.HASH)
-        if hashed.any():
-            keep |= hashed
-            encoded = changes.text.filter(pa.array(hashed)).dictionary_encode()
-            changes.replace(hashed, tokens(encoded.dictionary).take(encoded.indices))
+        rows = np.flatnonzero((kinds == Kind.STRING) & (actions == Action.HASH))
+        if len(rows):
+            keep[rows] = True
+            encoded = changes.texts(rows).dictionary_encode()
+            changes.replace(rows, tokens(encoded.dictionary).take(encoded.indices))
 
     def _mask(
         self,
@@ -211,22 +211,19 @@ class AttributeRedaction:
         strings = np.isin(attributes.kinds, (Kind.STRING, *NESTED))
         texts = strings & (actions == Action.TEXT)
         for sanitize, rows in self._by_sanitizer(texts, found, attributes):
-            encoded = found.text.take(pa.array(rows)).dictionary_encode()
-            cleaned, hits = self._free_text.clean(encoded.dictionary, sanitize)
-            indices = encoded.indices.to_numpy()
+            distinct, indices = self._free_text.encode(changes.texts(rows))
+            cleaned, hits = self._free_text.clean(distinct, sanitize)
             changed = np.zeros(len(rows), bool)
             for rule, hit in hits:
                 changed |= hit[indices]
                 outcomes[rows[hit[indices]]] = self._outcomes.number(rule, ATTRIBUTE, Change.MASK)
             keep[rows] = True
             if changed.any():
-                where = np.zeros(len(keep), bool)
-                where[rows[changed]] = True
-                changes.mask(where, cleaned.take(pa.array(indices[changed])))
-        blocked = (actions == Action.MASK) & (attributes.kinds != Kind.EMPTY)
-        if blocked.any():
-            keep |= blocked
-            values = pc.fill_null(found.text.filter(pa.array(blocked)), MASK)
+                changes.mask(rows[changed], cleaned.take(pa.array(indices[changed])))
+        blocked = np.flatnonzero((actions == Action.MASK) & (attributes.kinds != Kind.EMPTY))
+        if len(blocked):
+            keep[blocked] = True
+            values = pc.fill_null(changes.texts(blocked), MASK)
             changes.mask(blocked, self._free_text.blocked(values))
 
     def _by_sanitizer(
@@ -261,18 +258,15 @@ class AttributeRedaction:
         looked_at = rest & (
             np.isin(kinds, (Kind.STRING, *NESTED)) | (self._every_type & np.isin(kinds, _NUMBERS))
         )
-        if not looked_at.any():
+        rows = np.flatnonzero(looked_at)
+        if not len(rows):
             return
-        values = changes.rendered(looked_at)
-        encoded = values.dictionary_encode()
-        cleaned, hit = self._free_text.without_blocked_values(encoded.dictionary)
-        indices = encoded.indices.to_numpy()
+        distinct, indices = self._free_text.encode(changes.rendered(rows))
+        cleaned, hit = self._free_text.without_blocked_values(distinct)
         changed = hit[indices]
         if changed.any():
-            where = np.zeros(len(keep), bool)
-            where[np.flatnonzero(looked_at)[changed]] = True
-            changes.mask(where, cleaned.take(pa.array(indices[changed])))
-            outcomes[where] = self._outcomes.number(Rule.BLOCKED_VALUE, ATTRIBUTE, Change.MASK)
+            changes.mask(rows[changed], cleaned.take(pa.array(indices[changed])))
+            outcomes[rows[changed]] = self._outcomes.number(Rule.BLOCKED_VALUE, ATTRIBUTE, Change.MASK)
 
 
 def _artifact_bodies(batch: Batch, attributes: View) -> Mask:

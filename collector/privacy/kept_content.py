@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View
-from agenttracer.collector.privacy.attribute_changes import NESTED, rendered
+from agenttracer.collector.privacy.attribute_changes import NESTED, Changes
 from agenttracer.collector.privacy.free_text import FreeText
 from agenttracer.schemas.artifact_key import key_part
 from agenttracer.schemas.batch import ATTRIBUTES, Batch, Kind, Place
@@ -104,14 +104,13 @@ def _role_of_events(batch: Batch) -> npt.NDArray[np.int64]:
 
 def _parts(attributes: View, rows: npt.NDArray[np.int64], free_text: FreeText) -> pa.StringArray:
     """``"key":"text"`` of each attribute, the text masked."""
-    listed = np.zeros(len(attributes.kinds), bool)
-    listed[rows] = np.isin(attributes.kinds[rows], NESTED)
-    text = attributes.table.column("string")
+    changes = Changes(attributes)
+    listed = np.isin(attributes.kinds[rows], NESTED)
     if listed.any():
-        text = rendered(attributes.table, text, listed)
-    encoded = text.take(pa.array(rows)).fill_null("").dictionary_encode()
-    masked, _ = free_text.clean(encoded.dictionary)
-    texts = _quoted(masked).take(encoded.indices)
+        changes.render(rows[listed])
+    distinct, numbers = free_text.encode(changes.texts(rows).fill_null(""))
+    masked, _ = free_text.clean(distinct)
+    texts = _quoted(masked).take(pa.array(numbers))
     keys = pa.array([key or _BODY for key in attributes.keys])
     return pc.binary_join_element_wise(_quoted(keys).take(pa.array(attributes.codes[rows])), texts, ":")
 
