@@ -127,9 +127,11 @@ WORDS: dict[str, tuple[Form, ...]] = {
 _WORD = "qzkanari"
 CONSTANTS = (
     _WORD, _WORD.upper(), "4929 7707", "4929-7707", "49297707", "+49 170 7707", "+491707707",
-    "370400447707", "3704 0044 7707", "577-07-", "CANARY",
+    "370400447707", "3704 0044 7707", "577-07-",
 )  # fmt: skip
-"""What every marker has inside; the last one stands in the captures since they were made."""
+"""What every marker has inside."""
+CAPTURED = "CANARY"
+"""What the captures' content is marked with since they were made."""
 
 
 def leaks_in(data: bytes) -> list[str]:
@@ -161,7 +163,7 @@ def _as_base64(plain: bytes) -> list[bytes]:
 
 _NEEDLES = [
     (name, needle, "base64" not in name)
-    for constant in CONSTANTS
+    for constant in (*CONSTANTS, CAPTURED)
     for name, needle in _needles(constant).items()
 ]
 
