@@ -189,6 +189,8 @@ class Mint:
 
     def origin(self, data: bytes) -> Counter[tuple[str, str]]:
         """(place, class) of the markers that stand in the bytes, as far as they are there in full."""
+        if not leaks_in(data):
+            return Counter()
         text = data.decode(errors="replace").lower()
         words = set(re.findall(rf"{_WORD}[a-z]{{4}}", text))
         return Counter(
