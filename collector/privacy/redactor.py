@@ -39,7 +39,7 @@ from agenttracer.collector.privacy.values import MISSHAPEN, Checks
 from agenttracer.schemas.batch import Batch, Place, Signal
 from agenttracer.schemas.columns import TEXT
 from agenttracer.schemas.content import INPUT, OUTPUT, content_role
-from agenttracer.schemas.tables import STORED
+from agenttracer.schemas.tables import DECODED, STORED
 
 _SIZES = {INPUT: "InputBytes", OUTPUT: "OutputBytes"}
 _TABLE_OF_PLACE = {Place.EVENT: "events", Place.LINK: "links", Place.EXEMPLAR: "exemplars"}
@@ -189,8 +189,10 @@ def _losses(batch: Batch, attributes: View, redacted: Redacted, lost: Sequence[L
     """How many attributes each row lost, and how many bytes: its own, its body's, its events' and links'."""
     count = np.zeros(batch.num_rows, np.int64)
     size = np.zeros(batch.num_rows, np.int64)
+    sent = DECODED[batch.signal]["rows"].names
     for each in lost:
-        if each.table == "rows":
+        # Other columns were made here, from attributes that are counted on their own.
+        if each.table == "rows" and each.column in sent:
             size[each.rows] += each.bytes
     changed = redacted.outcomes != UNCHANGED
     for place in (Place.ROW, Place.BODY, Place.EVENT, Place.LINK, Place.EXEMPLAR):
