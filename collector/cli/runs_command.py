@@ -48,7 +48,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             action.add_argument("run_id", metavar="RUN_ID", help="its id, or how the id begins")
         else:
             _add_filters(action, limit=20 if name == "list" else 10)
-        _add_store(action)
+        add_store(action)
 
 
 def _add_filters(action: argparse.ArgumentParser, limit: int) -> None:
@@ -70,7 +70,8 @@ def _add_filters(action: argparse.ArgumentParser, limit: int) -> None:
     )
 
 
-def _add_store(action: argparse.ArgumentParser) -> None:
+def add_store(action: argparse.ArgumentParser) -> None:
+    """Flags that say which store, which tenant, and that a program reads the answer."""
     action.add_argument("--tenant", default="", metavar="NAME", help="only this tenant's")
     action.add_argument("--json", action="store_true", help="print JSON")
     action.add_argument(

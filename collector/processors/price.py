@@ -34,7 +34,10 @@ Pair = tuple[str | None, str | None]
 """A provider and a model."""
 
 PRICED = ("model", "respond", "plan", "retrieve", "memory")
-"""Step types in which a model is called; the agent_runs view sums tokens over the same."""
+"""Step types in which a model is called."""
+
+EMBEDDINGS = "embeddings"
+"""The operation that is a call of a model in a step of any type."""
 
 REPORTED = "reported"
 REPORTED_COSTS = ("gen_ai.usage.cost", "gen_ai.cost.total_cost", "llm.cost.total", "operation.cost")
@@ -95,10 +98,16 @@ class Price(Processor[PriceOptions]):
 
 
 def _is_call(rows: pa.RecordBatch) -> Mask:
-    types = rows.column("StepType")
-    encoded = types if isinstance(types, pa.DictionaryArray) else types.dictionary_encode()
-    is_priced = pc.is_in(encoded.dictionary, pa.array(PRICED)).take(encoded.indices)
-    mask: Mask = pc.fill_null(is_priced, False).to_numpy(zero_copy_only=False)
+    calls = _is_in(rows.column("StepType"), PRICED)
+    if "Operation" in rows.schema.names:
+        calls |= _is_in(rows.column("Operation"), (EMBEDDINGS,))
+    return calls
+
+
+def _is_in(column: pa.Array, values: tuple[str, ...]) -> Mask:
+    encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+    found = pc.is_in(encoded.dictionary, pa.array(values)).take(encoded.indices)
+    mask: Mask = pc.fill_null(found, False).to_numpy(zero_copy_only=False)
     return mask
 
 
