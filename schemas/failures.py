@@ -84,8 +84,8 @@ EVIDENCE_RULES: tuple[Rule, ...] = (
     Rule(
         "auth",
         "auth",
-        rf"authenticat|unauthori[sz]ed|permission_?denied|permission_error|incorrect api.?key|invalid.{{0,3}}(x-)?api.?key"
-        rf"|api.?key (not|is )|forbidden|accessdenied|{_http('401|403')}",
+        r"authenticat|unauthori[sz]ed|permission_?denied|permission_error|incorrect api.?key"
+        rf"|invalid.{{0,3}}(x-)?api.?key|api.?key (not|is )|forbidden|accessdenied|{_http('401|403')}",
     ),
     Rule("not_found", "not_found", rf"(?m)^type:.*not_?found|not_found_error|model_not_found|{_http('404')}"),
     Rule(

@@ -31,7 +31,7 @@ def exceptions(attributes: View, batch: Batch) -> Exceptions:
     """What the spans' exception events say; of several the last one counts."""
     nobody = np.zeros(batch.num_rows, bool)
     events = batch.tables["events"]
-    rows = np.flatnonzero(mask(pc.equal(events.column("Name"), "exception"))) if events.num_rows else []
+    rows = np.flatnonzero(mask(pc.equal(events.column("Name"), "exception")))
     if not len(rows):
         return Exceptions(nobody, nobody, nobody)
     owners = events.column("Owner").to_numpy()[rows]

@@ -50,8 +50,8 @@ def empty_retrievals(attributes: View, batch: Batch, types: pa.StringArray, fail
         empty |= said
     empty |= _said_by_events(attributes, batch)
     empty &= retrievals
-    inner = np.flatnonzero(empty & (tree.parents >= 0)) if empty.any() else []
-    if len(inner):
+    if empty.any():
+        inner = np.flatnonzero(empty & (tree.parents >= 0))
         empty[tree.parents[inner]] = False
     return empty
 

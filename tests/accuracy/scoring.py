@@ -91,7 +91,7 @@ def _held(row: dict[str, Any]) -> dict[str, Any]:
 def _score_calls(made: Score, capture: Capture, calls: Sequence[Call]) -> None:
     for call in calls:
         for measure, column, expected in SENT_FIELDS[call.kind]:
-            if call.value("FailureCode") and measure not in ("tool",):
+            if call.value("FailureCode") and measure != "tool":
                 continue
             actual = call.value(column)
             reason = not_sent(capture, measure, column)
