@@ -11,9 +11,15 @@ import sys
 from collections.abc import Sequence
 
 from agenttracer import __version__
-from agenttracer.collector.cli import collector_command, dead_letter_command, reprice_command, runs_command
+from agenttracer.collector.cli import (
+    collector_command,
+    dead_letter_command,
+    diff_command,
+    reprice_command,
+    runs_command,
+)
 
-_COMMANDS = (collector_command, runs_command, reprice_command, dead_letter_command)
+_COMMANDS = (collector_command, runs_command, diff_command, reprice_command, dead_letter_command)
 _INSTALL = "pip install 'agenttracer[collector]'"
 
 

@@ -54,7 +54,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _add_filters(action: argparse.ArgumentParser, limit: int) -> None:
     action.add_argument(
         "--limit",
-        type=_count,
+        type=count,
         default=limit,
         metavar="N",
         help="most runs to begin with (default: %(default)s)",
@@ -63,7 +63,7 @@ def _add_filters(action: argparse.ArgumentParser, limit: int) -> None:
     action.add_argument("--status", type=_status, metavar="STATUS", help=f"only {', '.join(RunStatus)}")
     action.add_argument(
         "--since",
-        type=_duration,
+        type=duration,
         default=0.0,
         metavar="DURATION",
         help="only those seen in the last 30m, 1h, 7d",
@@ -83,7 +83,8 @@ def add_store(action: argparse.ArgumentParser) -> None:
     action.add_argument("--database", default="default", metavar="NAME", help="default: %(default)s")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """An argument that says how many runs."""
     value = int(text)
     if not 1 <= value <= _MAX_RUNS:
         raise argparse.ArgumentTypeError(f"must be from 1 to {_MAX_RUNS}")
@@ -97,7 +98,8 @@ def _status(text: str) -> str:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(RunStatus)}") from None
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
+    """An argument that says for how long, in seconds."""
     try:
         return parse_duration_seconds(text)
     except ValueError as error:
