@@ -1,6 +1,7 @@
 """Prices stored model calls again, a day after the other.
 
     day → its providers and models → their prices → what would change → one mutation of the day's partition
+          in otel_traces, and in agent_spans, which the agent_* views sum from
 
 Safe to repeat, and to break off: a call that has its cost already is left alone.
 """
@@ -8,7 +9,7 @@ Safe to repeat, and to break off: a call that has its cost already is left alone
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
@@ -22,9 +23,12 @@ _MAX_NAME_BYTES = 8_000  # in hexadecimal, five times over, and some SQL: below 
 _CALLS = f"(StepType IN {PRICED!r} OR Operation = {EMBEDDINGS!r})"
 _PENDING = """
 SELECT count() AS Pending, countIf(latest_fail_reason != '') AS Failing FROM system.mutations
-WHERE database = currentDatabase() AND table = 'otel_traces' AND NOT is_done
+WHERE database = currentDatabase() AND table IN ('otel_traces', 'agent_spans') AND NOT is_done
 """
+_TABLES = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN {names}"
 _LOOK_SECONDS = 0.05
+_OF_SPANS = {"otel_traces": "1", "agent_spans": "NOT IsLog"}
+"""The tables that hold costs, and which of their rows are spans."""
 _SUMMARY = """
 WITH {cost} AS Cost, {version} AS Version
 SELECT Provider, Model, count() AS Calls, countIf({changed}) AS Changed, countIf(Cost IS NULL) AS Unknown,
@@ -88,8 +92,7 @@ def reprice(
 
     ``progress`` hears of each day: its date, its calls, how many of them change. Raises ``StartError``.
     """
-    if write:
-        _refuse_distributed(store)
+    tables = _tables(store)
     models: Models = {}
     for day in _days(store, window):
         calls = changed = 0
@@ -102,11 +105,10 @@ def reprice(
                 total.old_usd += row["OldUsd"]
                 total.new_usd += row["NewUsd"]
             calls += sum(row["Calls"] for row in rows)
-            differing = sum(row["Changed"] for row in rows)
-            changed += differing
-            if write and differing:
-                store.run(_mutation(window, day, expressions))
-                _wait(store)
+            changed += sum(row["Changed"] for row in rows)
+            if write:
+                for table in tables:
+                    _write(store, table, _rows(window, day, expressions), day, expressions)
         progress(day, calls, changed)
     return models
 
@@ -150,12 +152,21 @@ def _chunks(pairs: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
         yield chunk
 
 
-def _mutation(window: Window, day: str, expressions: Expressions) -> str:
-    cost, version = expressions.cost, expressions.version
-    return (
-        f"ALTER TABLE otel_traces UPDATE CostUsd = {cost}, PriceVersion = {version} IN PARTITION '{day}' "
-        f"WHERE {window.sql} AND {expressions.is_of_pairs} AND {_changed(cost, version)}"
+def _rows(window: Window, day: str, expressions: Expressions) -> str:
+    changed = _changed(expressions.cost, expressions.version)
+    return f"{window.sql} AND {_of_day(day)} AND {expressions.is_of_pairs} AND {changed}"
+
+
+def _write(store: Writes, table: str, rows: str, day: str, expressions: Expressions) -> None:
+    """Change a day's rows of a table, if any of them has to."""
+    rows = f"{_OF_SPANS[table]} AND {rows}"
+    if not store.rows(f"SELECT 1 FROM {table} WHERE {rows} LIMIT 1", {}):
+        return
+    store.run(
+        f"ALTER TABLE {table} UPDATE CostUsd = {expressions.cost}, PriceVersion = {expressions.version} "
+        f"IN PARTITION '{day}' WHERE {rows}"
     )
+    _wait(store)
 
 
 def _wait(store: Writes) -> None:
@@ -178,11 +189,11 @@ def _of_day(day: str) -> str:
     return f"toDate(Timestamp) = toDate('{day}')"
 
 
-def _refuse_distributed(store: Writes) -> None:
-    engines: Sequence[dict[str, Any]] = store.rows(
-        "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'otel_traces'", {}
-    )
-    if engines and engines[0]["engine"] == "Distributed":
+def _tables(store: Writes) -> list[str]:
+    """Those that the store has; raises ``StartError`` if they can't be changed."""
+    found = store.rows(_TABLES.format(names=tuple(_OF_SPANS)), {})
+    if any(row["engine"] == "Distributed" for row in found):
         raise StartError(
-            "otel_traces is a Distributed table, which can't be updated: give each shard's server as --endpoint"
+            "its tables are Distributed ones, which can't be updated: give each shard's server as --endpoint"
         )
+    return [row["name"] for row in found]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, has_kind, integers, strings
-from agenttracer.collector.decode.nested import render_nested
+from agenttracer.collector.decode.first_element import first_strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
 from agenttracer.schemas import spans
 from agenttracer.schemas.batch import Batch, Kind, Place
@@ -102,11 +102,8 @@ def _first_of_list(attributes: View, index: np.ndarray, texts: pa.StringArray) -
     """The first finish reason of a list, of a JSON list in a string, or the string itself."""
     lists = has_kind(attributes, index, Kind.ARRAY)
     if lists.any():
-        rows = pa.array(index[lists])
-        rendered = render_nested(
-            attributes.table.column("kind").take(rows), attributes.table.column("nested").take(rows)
-        )
-        texts = pc.replace_with_mask(texts, pa.array(lists), rendered)
+        first = first_strings(attributes.table.column("nested").take(pa.array(index[lists])))
+        texts = pc.replace_with_mask(texts, pa.array(lists), first)
     encoded = texts.dictionary_encode()
     reasons = pc.extract_regex(encoded.dictionary, r'^(?:\[\s*")?(?P<reason>[A-Za-z_-]{1,32})(?:"|$)')
     return pc.struct_field(reasons, "reason").take(encoded.indices)

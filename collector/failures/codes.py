@@ -56,7 +56,7 @@ def find_failures(attributes: View, batch: Batch, kinds: pa.StringArray, tree: T
     """The failures of a batch of spans, whose step types are ``kinds`` (empty: no step)."""
     found = signs(attributes, batch)
     thrown = exceptions(attributes, batch)
-    failed, results = failed_spans(attributes, batch, kinds, found, thrown)
+    failed, results = failed_spans(attributes, batch, kinds, found, thrown, tree)
     failed &= mask(pc.not_equal(kinds, ""))
     at = pa.nulls(batch.num_rows, pa.int64())
     blamed = failed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,6 +42,11 @@ _RESULT_SLOTS = {key: (key,) for key in TOOL_RESULTS}
 _TYPE_KEYS = tuple(key for keys in EVIDENCE_TYPES.values() for key in keys)
 _TEXT_KEYS = tuple(key for keys in EVIDENCE_TEXTS.values() for key in keys)
 
+_PATTERNS = [re.compile(rule.pattern) for rule in EVIDENCE_RULES]
+# Arrow compiles an expression anew in every call, which costs more than to search a few texts one by one.
+_FEW = 32
+_LONGEST_EVIDENCE = 4096
+
 Found = dict[str, Index]
 
 
@@ -49,10 +56,15 @@ def signs(attributes: View, batch: Batch) -> Found:
 
 
 def failed_spans(
-    attributes: View, batch: Batch, types: pa.StringArray, found: Found, thrown: Exceptions
+    attributes: View,
+    batch: Batch,
+    types: pa.StringArray,
+    found: Found,
+    thrown: Exceptions,
+    tree: Tree,
 ) -> tuple[Mask, dict[str, Index]]:
     """Which spans failed, by any sign; and the tools' answers that say so."""
-    failed = mask(pc.equal(batch.rows.column("StatusCode").cast(pa.string()), "Error")) | thrown.failed
+    failed = tree.has_error | thrown.failed
     for key in (*FAILED_IF_PRESENT, DECLARED_CODE):
         if key in found:
             failed |= found[key] >= 0
@@ -115,7 +127,7 @@ def evidence(
     texts += [strings(attributes, found[key]).take(rows) for key in _TEXT_KEYS if key in found]
     texts += [strings(attributes, index).take(rows) for index in results.values()]
     joined = pc.binary_join_element_wise(*lines, *texts, "\n", null_handling="replace", null_replacement="")
-    return pc.utf8_lower(joined)
+    return pc.utf8_lower(pc.utf8_slice_codeunits(joined, 0, _LONGEST_EVIDENCE))
 
 
 def messages(batch: Batch, failed: Mask, thrown: Exceptions) -> pa.StringArray:
@@ -142,6 +154,9 @@ def matching_rules(texts: pa.StringArray) -> np.ndarray:
     """For each text the number of the first rule of ``EVIDENCE_RULES`` that matches; the last one matches all."""
     encoded = texts.dictionary_encode()
     distinct = encoded.dictionary
+    if len(distinct) <= _FEW:
+        few = np.array([_first_match(text) for text in distinct.to_pylist()], np.int64)
+        return few[encoded.indices.to_numpy()]
     chosen = np.full(len(distinct), -1, np.int64)
     for number, rule in enumerate(EVIDENCE_RULES):
         left = np.flatnonzero(chosen < 0)
@@ -150,6 +165,10 @@ def matching_rules(texts: pa.StringArray) -> np.ndarray:
         hits = mask(pc.match_substring_regex(distinct.take(pa.array(left)), rule.pattern))
         chosen[left[hits]] = number
     return chosen[encoded.indices.to_numpy()]
+
+
+def _first_match(text: str) -> int:
+    return next(number for number, pattern in enumerate(_PATTERNS) if pattern.search(text))
 
 
 def declared(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, strings
-from agenttracer.collector.steps.tree import Mask, mask
+from agenttracer.collector.steps.tree import Mask, is_value, mask
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.failure_signs import CANCELLED, CONTROL_FLOW
 
@@ -44,6 +45,11 @@ def exceptions(attributes: View, batch: Batch) -> Exceptions:
     excused = cancelled = nobody
     if types is not None:
         encoded = types.dictionary_encode()
-        excused = mask(pc.match_substring_regex(encoded.dictionary, CONTROL_FLOW).take(encoded.indices))
-        cancelled = mask(pc.match_substring_regex(encoded.dictionary, CANCELLED).take(encoded.indices))
+        excused = _of_kind(encoded, CONTROL_FLOW)
+        cancelled = _of_kind(encoded, CANCELLED) if excused.any() else nobody
     return Exceptions((event_of_span >= 0) & ~excused, excused, cancelled, types, texts.get("message"))
+
+
+def _of_kind(types: pa.DictionaryArray, pattern: str) -> Mask:
+    """Which exceptions' class names match, of the few distinct ones."""
+    return is_value(types, *(name for name in types.dictionary.to_pylist() if re.search(pattern, name[:256])))

@@ -28,7 +28,7 @@ def responding(batch: Batch, types: pa.StringArray, failed: pa.BooleanArray, tre
     stopped &= ended & tree.under(is_step & ~is_model)
     if not stopped.any():
         return types
-    starts = batch.rows.column("Timestamp").cast(pa.int64()).to_numpy()
+    starts = tree.starts_ns
     calls = is_model | mask(pc.is_in(types, pa.array(["tool", "retrieve"])))
     latest = np.zeros(int(tree.traces.max()) + 1, np.int64)
     innermost = calls & ~_wraps(calls, tree)

@@ -11,6 +11,7 @@ from agenttracer.collector.steps.tree import Mask, Tree, mask
 from agenttracer.schemas.batch import Batch
 from agenttracer.schemas.failures import SOFT_CODES
 
+_SOFT = pa.array(sorted(SOFT_CODES))
 _CALLS = pa.array(["model", "respond", "tool", "retrieve", "memory"])
 _HANDLED = pa.array(["tool", "retrieve", "memory", ""])  # whoever called them can go on without
 
@@ -22,7 +23,7 @@ def run_statuses(batch: Batch, types: pa.StringArray, failures: Failures, tree: 
     derived = pa.nulls(batch.num_rows, pa.string())
     if roots.any():
         in_trace = _in_traces(tree, mask(failures.codes.is_valid()))
-        failed = _root_errors(batch, failures) | _in_traces(tree, _last_words(batch, types, failures, tree))
+        failed = _root_errors(tree, failures) | _in_traces(tree, _last_words(types, failures, tree))
         derived = pc.if_else(
             pa.array(failed), "failure", pc.if_else(pa.array(in_trace), "partial", "success")
         )
@@ -48,10 +49,9 @@ def _roots(batch: Batch, types: pa.StringArray, tree: Tree) -> Mask:
     return roots
 
 
-def _root_errors(batch: Batch, failures: Failures) -> Mask:
-    errors = mask(pc.equal(batch.rows.column("StatusCode").cast(pa.string()), "Error"))
-    hard = mask(failures.codes.is_valid()) & ~mask(pc.is_in(failures.codes, pa.array(sorted(SOFT_CODES))))
-    return (errors & ~failures.thrown.excused) | failures.raised | hard
+def _root_errors(tree: Tree, failures: Failures) -> Mask:
+    hard = mask(failures.codes.is_valid()) & ~mask(pc.is_in(failures.codes, _SOFT))
+    return (tree.has_error & ~failures.thrown.excused) | failures.raised | hard
 
 
 def _in_traces(tree: Tree, rows: Mask) -> Mask:
@@ -62,14 +62,12 @@ def _in_traces(tree: Tree, rows: Mask) -> Mask:
     return inside
 
 
-def _last_words(batch: Batch, types: pa.StringArray, failures: Failures, tree: Tree) -> Mask:
+def _last_words(types: pa.StringArray, failures: Failures, tree: Tree) -> Mask:
     """Failed model calls and containers after which no call of their trace went well."""
     hard = failures.raised & ~mask(pc.is_in(types, _HANDLED))
     if not hard.any():
         return hard
-    starts = batch.rows.column("Timestamp").cast(pa.int64()).to_numpy()
     good = mask(pc.is_in(types, _CALLS)) & ~failures.raised
     latest = np.full(int(tree.traces.max()) + 1, -1, np.int64)
-    np.maximum.at(latest, tree.traces[good], starts[good])
-    ends = starts + batch.rows.column("Duration").to_numpy().astype(np.int64)
-    return hard & (latest[tree.traces] < ends)
+    np.maximum.at(latest, tree.traces[good], tree.starts_ns[good])
+    return hard & (latest[tree.traces] < tree.ends_ns)

@@ -49,6 +49,25 @@ class Tree:
         root: Mask = pc.equal(self._batch.rows.column("ParentSpanId"), "").to_numpy(zero_copy_only=False)
         return root
 
+    @cached_property
+    def has_error(self) -> Mask:
+        """Which spans have the status Error."""
+        return is_value(self._batch.rows.column("StatusCode"), "Error")
+
+    @cached_property
+    def starts_ns(self) -> npt.NDArray[np.int64]:
+        """When each span started, Unix time."""
+        starts: npt.NDArray[np.int64] = self._batch.rows.column("Timestamp").cast(pa.int64()).to_numpy()
+        return starts
+
+    @cached_property
+    def ends_ns(self) -> npt.NDArray[np.int64]:
+        """When each span ended, Unix time."""
+        ends: npt.NDArray[np.int64] = self.starts_ns + self._batch.rows.column("Duration").to_numpy().astype(
+            np.int64
+        )
+        return ends
+
     def under(self, marked: Mask) -> Mask:
         """Which spans have a marked span above them."""
         inside = np.zeros(len(marked), bool)
@@ -61,7 +80,17 @@ class Tree:
         return inside
 
 
+def is_value(column: pa.DictionaryArray, *values: str) -> Mask:
+    """Which rows of a column of repeated strings hold one of these: looked up in the dictionary."""
+    codes = [code for code, value in enumerate(column.dictionary.to_pylist()) if value in values]
+    indices = column.indices.fill_null(-1).to_numpy()
+    hits: Mask = np.isin(indices, codes) if len(codes) > 1 else indices == (codes[0] if codes else -2)
+    return hits
+
+
 def mask(booleans: pa.Array) -> Mask:
     """A boolean array as numpy, nulls as False."""
-    flags: Mask = pc.fill_null(booleans, False).to_numpy(zero_copy_only=False)
+    if booleans.null_count:
+        booleans = booleans.fill_null(False)
+    flags: Mask = booleans.to_numpy(zero_copy_only=False)
     return flags

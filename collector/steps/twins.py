@@ -28,8 +28,7 @@ def join_twins(batch: Batch, types: pa.StringArray, tree: Tree) -> Batch:
     inside, around = np.flatnonzero(calls & inner), np.flatnonzero(calls & ~inner)
     if not len(inside) or not len(around):
         return batch
-    starts = batch.rows.column("Timestamp").cast(pa.int64()).to_numpy()
-    ends = starts + batch.rows.column("Duration").to_numpy().astype(np.int64)
+    starts, ends = tree.starts_ns, tree.ends_ns
     order = around[np.argsort(starts[around], kind="stable")]
     at = np.searchsorted(starts[order], starts[inside], side="right") - 1
     # The one that started last before it; a second one that is still open makes it anybody's guess.
