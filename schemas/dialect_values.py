@@ -3,6 +3,13 @@
 from typing import NamedTuple
 
 PROVIDERS: dict[str, str] = {
+    # the conventions' own, in whatever case they come
+    **{
+        name: name
+        for name in """openai anthropic aws.bedrock azure.ai.openai azure.ai.inference gcp.gemini gcp.vertex_ai
+    gcp.gen_ai cohere mistral_ai groq deepseek perplexity x_ai ibm.watsonx.ai ollama together_ai huggingface
+    fireworks_ai openrouter cerebras nvidia vllm moonshot_ai alibaba_cloud""".split()
+    },
     # OTel GenAI before 1.37 (gen_ai.system)
     "az.ai.openai": "azure.ai.openai",
     "az.ai.inference": "azure.ai.inference",
@@ -62,7 +69,7 @@ PROVIDERS: dict[str, str] = {
     "deepseek.chat": "deepseek",
     "perplexity": "perplexity",
 }
-"""Provider values in use, in lower case → the conventions' values; others stay, in lower case."""
+"""Provider values in use, in lower case → the conventions' values; others stay as they came."""
 
 FRAMEWORKS: frozenset[str] = frozenset(
     """langgraph langchain crewai agno autogen ag2 strands-agents strands microsoft.agent_framework
@@ -87,7 +94,7 @@ MODEL_PROVIDERS: tuple[tuple[str, str], ...] = (
 OPERATIONS: dict[str, str] = {
     "completion": "text_completion",
     "embedding": "embeddings",
-    "rerank": "rerank",
+    "call_llm": "chat",
     "chat.completions": "chat",
     "chat.streaming_completions": "chat",
     "text.completions": "text_completion",
@@ -113,9 +120,14 @@ FINISH_REASONS: dict[str, str] = {
         prohibited_content spii image_safety language error_toxic""".split(),
         "content_filter",
     ),
+    **{
+        name: name
+        for name in """error guardrail_intervened model_context_window_exceeded malformed_function_call max_steps
+        max_turns insufficient_system_resource network_error""".split()
+    },
 }
 """Finish reasons of OpenAI, Anthropic, Gemini, Bedrock, Cohere, Mistral and the Vercel AI SDK, in lower case →
-OTel GenAI's (stop, length, content_filter, tool_call, error); others stay, in lower case."""
+OTel GenAI's (stop, length, content_filter, tool_call, error); others stay as they came."""
 
 
 class ExclusiveCount(NamedTuple):

@@ -95,6 +95,7 @@ _STRINGS = _table("""
     UserHash        langfuse.user.id                                    Langfuse 2
     UserHash        gen_ai.user                                         OpenLLMetry
     UserHash        llm.user                                            OpenLLMetry 0.40
+    UserHash        gen_ai.user.id                                      LoongSuite, Dify
     UserHash        gen_ai.request.user                                 OpenLIT
     UserHash        traceloop.association.properties.user_id            OpenLLMetry
     UserHash        langsmith.metadata.user_id                          LangSmith

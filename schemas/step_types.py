@@ -56,6 +56,13 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "span": "other",
         "event": "other",
     },
+    # Spring AI observations, which send gen_ai.operation.name=framework beside it
+    "spring.ai.kind": {
+        "chat_client": "agent",
+        "advisor": "other",
+        "tool_call": "tool",
+        "vector_store": "retrieve",
+    },
     # OTel GenAI; Semantic Kernel, Spring AI, OpenLLMetry and framework words behind
     "gen_ai.operation.name": {
         "chat": "model",
@@ -68,6 +75,7 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "text.streaming_completions": "model",
         "completion": "model",
         "messages": "model",
+        "call_llm": "model",
         "responses": "model",
         "image": "model",
         "audio": "model",
@@ -168,12 +176,27 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "ai.rerank": "other",
         "ai.rerank.dorerank": "retrieve",
     },
-    # Spring AI observations; its own model calls have gen_ai.operation.name
-    "spring.ai.kind": {
-        "chat_client": "agent",
-        "advisor": "other",
-        "tool_call": "tool",
-        "vector_store": "retrieve",
+    # LoongSuite, Dify, Alibaba Cloud
+    "gen_ai.span.kind": {
+        "llm": "model",
+        "tool": "tool",
+        "retriever": "retrieve",
+        "reranker": "retrieve",
+        "embedding": EMBEDDINGS,
+        "agent": "agent",
+        "workflow": "agent",
+        "entry": "agent",
+        "memory": "memory",
+        "chain": "other",
+        "task": "other",
+        "step": "other",
+    },
+    # Laminar
+    "lmnr.span.type": {
+        "llm": "model",
+        "tool": "tool",
+        "executor": "other",
+        "evaluator": "other",
     },
     # Claude Code
     "span.type": {

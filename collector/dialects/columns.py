@@ -37,6 +37,10 @@ def from_rows(attributes: View, batch: Batch, wanted: set[str]) -> Columns:
     columns: Columns = {}
     for name, index in find(attributes, Place.ROW, batch.num_rows, slots).items():
         columns[name] = _values(attributes, index, name)
+    if any(key.startswith("mlflow.") for key in attributes.keys):
+        # MLflow's attributes are JSON: a string comes in its quotes.
+        for name in columns.keys() & {"Model", "Provider", "ConversationId", "UserHash"}:
+            columns[name] = pc.utf8_trim(columns[name], '"')
     return columns
 
 

@@ -42,10 +42,11 @@ def translate(columns: Columns, batch: Batch) -> None:
 
 
 def _known(values: pa.StringArray, table: dict[str, str]) -> pa.StringArray:
-    """Values in lower case, those that the table knows in its words."""
+    """Values that the table knows, in whatever case, in its words; others as they came: a detector that redaction
+    runs on them later may go by their case."""
     encoded = values.dictionary_encode()
-    words = [value.lower() for value in encoded.dictionary.to_pylist()]
-    return pa.array([table.get(word, word) for word in words], pa.string()).take(encoded.indices)
+    words = [table.get(value.lower(), value) for value in encoded.dictionary.to_pylist()]
+    return pa.array(words, pa.string()).take(encoded.indices)
 
 
 def _providers(columns: Columns) -> None:
@@ -53,8 +54,8 @@ def _providers(columns: Columns) -> None:
     provider, model = columns.get("Provider"), columns.get("Model")
     if provider is not None:
         encoded = provider.dictionary_encode()
-        words = [value.lower() for value in encoded.dictionary.to_pylist()]
-        known = [None if word in FRAMEWORKS else PROVIDERS.get(word, word) for word in words]
+        names = encoded.dictionary.to_pylist()
+        known = [None if name.lower() in FRAMEWORKS else PROVIDERS.get(name.lower(), name) for name in names]
         columns["Provider"] = provider = pa.array(known, pa.string()).take(encoded.indices)
     if model is None or (provider is not None and not provider.null_count):
         return

@@ -59,9 +59,9 @@ def score(capture: Capture) -> Score:
         expected = capture.counts[kind]
         if expected is not None:
             actual = sum(call.kind == kind for call in calls)
-            made.add(capture.name, measure, expected, actual, not_sent(capture, measure, kind))
+            made.add(capture.name, measure, expected, actual, not_sent(capture, kind))
     if capture.failures is not None:
-        reason = not_sent(capture, "failures", "failures")
+        reason = not_sent(capture, "failures")
         actual_failures = failures(complete(rows, logs))
         made.add(capture.name, "failures", sorted(capture.failures), sorted(actual_failures), reason)
     _score_calls(made, capture, calls)
@@ -94,6 +94,6 @@ def _score_calls(made: Score, capture: Capture, calls: Sequence[Call]) -> None:
             if call.value("FailureCode") and measure != "tool":
                 continue
             actual = call.value(column)
-            reason = not_sent(capture, measure, column)
+            reason = not_sent(capture, column)
             right = actual in expected if expected else actual is not None
             made.add(capture.name, measure, True, right or actual, reason)
