@@ -44,7 +44,8 @@ _LABELS = """
     openinference.span.kind llm.provider llm.system llm.finish_reason llm.request.type input.mime_type output.mime_type
     embedding.model_name reranker.model_name tool.call_id tool_call.id
     langsmith.span.kind langfuse.observation.type langfuse.observation.level
-    traceloop.span.kind mlflow.spanType ai.operationId
+    traceloop.span.kind mlflow.spanType ai.operationId ai.model.provider ai.response.id ai.response.finishReason
+    ai.finishReason ai.toolCall.id spring.ai.kind span.type gen_ai.span.kind lmnr.span.type
     crewai.event_name crewai.tool.failure.code crewai.tool.failure.reason crewai.tool.failure.policy
     crewai.crew.process crewai.llm.call_type crewai.principal.type
     pydantic_ai.tool.failure_stage pydantic_ai.tool.retry.cause haystack.component.type haystack.tool.error
@@ -69,12 +70,13 @@ _NAMES = """
     traceloop.workflow.name traceloop.entity.path langsmith.trace.name lc_agent_name langgraph_node
     crewai.agent.role crewai.crew.name crewai.flow.name crewai.method.name crewai.task.agent
     haystack.component.name langfuse.observation.model.name litellm.provider.model
+    ai.model.id ai.response.model ai.telemetry.functionId
     agent.run.id agent.run.name agent.id agent.step.name agent.artifact.name agent.health.check.name agent.metric.name
     agent.prompt.name
 """
 
 _TOOLS = """
-    gen_ai.tool.name tool.name haystack.tool.name
+    gen_ai.tool.name tool.name haystack.tool.name ai.toolCall.name spring.ai.tool.definition.name
 """
 
 _HASHED = """
@@ -82,6 +84,8 @@ _HASHED = """
     traceloop.association.properties.user_id traceloop.association.properties.session_id
     traceloop.association.properties.thread_id langsmith.metadata.user_id langsmith.metadata.session_id
     langsmith.metadata.thread_id crewai.principal.id gcp.vertex.agent.session_id anthropic.session.id
+    langfuse.user.id langfuse.session.id gen_ai.user.id gen_ai.request.user ai.telemetry.metadata.userId
+    ai.telemetry.metadata.sessionId mlflow.trace.user mlflow.trace.session spring.ai.chat.client.conversation.id
 """
 
 _LISTS = """

@@ -327,11 +327,23 @@ PLANNING_NAMES = r"(?i)^(execute_task |call )?(plan|planner|planning)(\.task|\.r
 NAMED_AFTER_SPAN = r"^(openinference\.|langsmith|langfuse|mlflow|traceloop)"
 """Libraries that name a tool's span after the tool."""
 
+AGENT_NAME_KEYS: tuple[str, ...] = (
+    "crewai.crew.name",  # CrewAI
+    "crewai.flow.name",
+    "graph.node.id",  # OpenInference CrewAI
+    "traceloop.workflow.name",  # OpenLLMetry
+    "langfuse.trace.name",  # Langfuse
+)
+"""Attributes that name an agent when they stand on an agent's span."""
+
 SPAN_NAME_PARTS: dict[str, str] = {
     "tool": (
         r"^(?:execute_tool|running tool:?|tools/call|MCP send tools/call) (?P<name>\S+)$"
         r"|^(?P<method>[\w.-]+?)\.(?:tool|__call__|run)$"
     ),
-    "agent": r"^(?:invoke_agent|invoke_workflow) (?P<name>.+)$|^agent_run \[(?P<method>[^\]]+)\]$",
+    "agent": (
+        r"^(?:invoke_agent|invoke_workflow) (?P<name>.+)$|^agent_run \[(?P<listed>[^\]]+)\]$"
+        r"|^(?P<method>[\w-]+)\.(?:run|kickoff)$"
+    ),
 }
 """Step type → RE2 expression that finds the tool's or agent's name in the span's, where no attribute has it."""

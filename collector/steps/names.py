@@ -10,7 +10,7 @@ from agenttracer.collector.attributes import View, find, map_values, strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
 from agenttracer.collector.steps.tree import Mask, mask
 from agenttracer.schemas.batch import Batch, Place
-from agenttracer.schemas.step_types import EMBEDDINGS, NAMED_AFTER_SPAN, SPAN_NAME_PARTS
+from agenttracer.schemas.step_types import AGENT_NAME_KEYS, EMBEDDINGS, NAMED_AFTER_SPAN, SPAN_NAME_PARTS
 
 _OPERATIONS = {
     "model": "chat",
@@ -21,6 +21,7 @@ _OPERATIONS = {
     "plan": "plan",
 }
 # LlamaIndex: ToolCall(tool_name='lookup', …)
+_AGENTS = {"agent": AGENT_NAME_KEYS}
 _LLAMAINDEX = {"summary": ("llamaindex.step.input_summary",)}
 _LLAMAINDEX_TOOL = r"^ToolCall\(tool_name='(?P<name>[^']{1,96})'"
 
@@ -50,7 +51,11 @@ def _from_span_name(attributes: View, batch: Batch, lacking: Mask, kind: str) ->
     spans = batch.rows.column("SpanName").take(rows)
     parts = pc.extract_regex(spans, SPAN_NAME_PARTS[kind])
     # A group that took no part is the empty string.
-    found = [_text(pc.struct_field(parts, group)) for group in ("name", "method")]
+    found = [_text(pc.struct_field(parts, field.name)) for field in parts.type]
+    if kind == "agent":
+        named_by = find(attributes, Place.ROW, batch.num_rows, _AGENTS)
+        if "agent" in named_by:
+            found.insert(0, strings(attributes, named_by["agent"]).take(rows))
     if kind == "tool":
         summaries = find(attributes, Place.ROW, batch.num_rows, _LLAMAINDEX)
         if "summary" in summaries:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.steps.tree import Tree, mask
+from agenttracer.collector.steps.tree import MAX_DEPTH, Tree, mask
 from agenttracer.schemas.batch import Batch
 
 
@@ -31,18 +31,23 @@ def responding(batch: Batch, types: pa.StringArray, failed: pa.BooleanArray, tre
     starts = tree.starts_ns
     calls = is_model | mask(pc.is_in(types, pa.array(["tool", "retrieve"])))
     latest = np.zeros(int(tree.traces.max()) + 1, np.int64)
-    innermost = calls & ~_wraps(calls, tree)
-    np.maximum.at(latest, tree.traces[innermost], starts[innermost])
-    answers = stopped & (starts >= latest[tree.traces])
+    np.maximum.at(latest, tree.traces[calls], starts[calls])
+    answers = stopped & (_innermost_starts(starts, is_model, tree) >= latest[tree.traces])
     around = _around(answers, is_model, tree)
     return pc.if_else(pa.array(answers | around), "respond", types)
 
 
-def _wraps(calls: np.ndarray, tree: Tree) -> np.ndarray:
-    wraps = np.zeros(len(calls), bool)
-    parents = tree.parents[calls]
-    wraps[parents[parents >= 0]] = True
-    return wraps
+def _innermost_starts(starts: np.ndarray, is_model: np.ndarray, tree: Tree) -> np.ndarray:
+    """When each model call really started: a span around another one is the same call."""
+    inner = starts.copy()
+    wrapped = np.flatnonzero(is_model & (tree.parents >= 0))
+    wrapped = wrapped[is_model[tree.parents[wrapped]]]
+    for _ in range(MAX_DEPTH if len(wrapped) else 0):
+        before = inner[tree.parents[wrapped]]
+        np.maximum.at(inner, tree.parents[wrapped], inner[wrapped])
+        if (before == inner[tree.parents[wrapped]]).all():
+            break
+    return inner
 
 
 def _around(answers: np.ndarray, is_model: np.ndarray, tree: Tree) -> np.ndarray:

@@ -57,7 +57,7 @@ def kind(row: Row) -> str:
 
 def _outermost(row_of: Mapping[tuple[str, str], Row], key: tuple[str, str]) -> tuple[tuple[str, str], int]:
     top, depth = key, 0
-    above = (key[0], row_of[key]["ParentSpanId"])
+    above = (key[0], row_of[key].get("ParentSpanId", ""))
     while above in row_of:
         depth += 1
         step = kind(row_of[above])
@@ -65,5 +65,5 @@ def _outermost(row_of: Mapping[tuple[str, str], Row], key: tuple[str, str]) -> t
             top = above
         elif step not in ("", "other", "plan"):
             break
-        above = (above[0], row_of[above]["ParentSpanId"])
+        above = (above[0], row_of[above].get("ParentSpanId", ""))
     return top, depth

@@ -9,7 +9,7 @@ from typing import Any
 
 from agenttracer.schemas.batch import Signal
 from tests.accuracy.corpus import Capture
-from tests.accuracy.folding import Call, fold
+from tests.accuracy.folding import Call, Row, fold
 from tests.accuracy.known_gaps import SENT_FIELDS, not_sent
 
 MEASURES = (
@@ -52,9 +52,14 @@ class Score:
 def score(capture: Capture) -> Score:
     """Everything that can be checked of one capture."""
     made = Score()
-    rows = capture.rows()
-    logs = capture.rows(Signal.LOGS)
-    calls = fold(complete(rows, logs))
+    score_rows(made, capture, capture.rows(), capture.rows(Signal.LOGS))
+    return made
+
+
+def score_rows(made: Score, capture: Capture, rows: Sequence[Row], logs: Sequence[Row]) -> None:
+    """Everything that can be checked of a capture's rows, completed by those of its log records."""
+    whole = complete(rows, logs)
+    calls = fold(whole)
     for measure, kind in _TOTALS.items():
         expected = capture.counts[kind]
         if expected is not None:
@@ -62,30 +67,26 @@ def score(capture: Capture) -> Score:
             made.add(capture.name, measure, expected, actual, not_sent(capture, kind))
     if capture.failures is not None:
         reason = not_sent(capture, "failures")
-        actual_failures = failures(complete(rows, logs))
-        made.add(capture.name, "failures", sorted(capture.failures), sorted(actual_failures), reason)
+        made.add(capture.name, "failures", sorted(capture.failures), sorted(failures(whole)), reason)
     _score_calls(made, capture, calls)
-    return made
 
 
-def complete(rows: Sequence[dict[str, Any]], logs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def complete(rows: Sequence[Row], logs: Sequence[Row]) -> list[Row]:
     """Spans with what their log records add to them."""
     of_span: dict[tuple[str, str], dict[str, Any]] = {}
     for record in logs:
-        facts = {name: value for name, value in record.items() if value not in (None, "")}
-        of_span.setdefault((record["TraceId"], record["SpanId"]), {}).update(facts)
+        key = (record.get("TraceId", ""), record.get("SpanId", ""))
+        of_span.setdefault(key, {}).update(_held(record))
     return [{**of_span.get((row["TraceId"], row["SpanId"]), {}), **_held(row)} for row in rows]
 
 
-def failures(rows: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
+def failures(rows: Sequence[Row]) -> set[tuple[str, str]]:
     """The failures of these rows as (type, code)."""
     return {(row["FailureType"], row["FailureCode"]) for row in rows if row.get("FailureCode")}
 
 
-def _held(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if value not in (None, "")} | {
-        "ParentSpanId": row["ParentSpanId"]
-    }
+def _held(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value not in (None, "")}
 
 
 def _score_calls(made: Score, capture: Capture, calls: Sequence[Call]) -> None:
