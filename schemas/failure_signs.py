@@ -55,7 +55,7 @@ TOOL_RESULTS: tuple[str, ...] = (
 )
 """Attributes that hold what a tool answered."""
 
-FAILED_RESULT = r'"is_?[eE]rror"\s*:\s*true|^\s*\{"error"\s*:\s*["{]|"status"\s*:\s*"error"'
+FAILED_RESULT = r'\bis_?[eE]rror\\?"?\s*[:=]\s*[tT]rue|^\s*\{"error"\s*:\s*["{]|"status"\s*:\s*"error"'
 """A tool's answer (RE2) that says it failed: MCP's isError, LangChain's and Strands' status."""
 
 DOCUMENT_COUNTS: tuple[str, ...] = (

@@ -109,6 +109,13 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "workflow": "agent",
         "agent": "agent",
     },
+    # OpenLLMetry 0.40, OTel GenAI before 1.27; says more than traceloop.span.kind=task beside it
+    "llm.request.type": {
+        "chat": "model",
+        "completion": "model",
+        "embedding": EMBEDDINGS,
+        "rerank": "retrieve",
+    },
     # OpenLLMetry, Traceloop SDK
     "traceloop.span.kind": {
         "workflow": "agent",
@@ -118,13 +125,6 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "handoff": "other",
         "session": "other",
         "unknown": "other",
-    },
-    # OpenLLMetry 0.40, OTel GenAI before 1.27
-    "llm.request.type": {
-        "chat": "model",
-        "completion": "model",
-        "embedding": EMBEDDINGS,
-        "rerank": "retrieve",
     },
     # OTel MCP
     "mcp.method.name": {
@@ -266,10 +266,14 @@ SCOPE_NAMES: tuple[ScopeNames, ...] = (
     ScopeNames(
         r"^logfire\.(openai|anthropic|google_genai|litellm)",
         (
+            (r"^streaming response from ", "other"),
+            (r"^Function: ", "tool"),
+            (r"^(Agent run|OpenAI Agents trace)", "agent"),
+            (r"^(Handoff|Guardrail)", "other"),
             (r"^Embedding", EMBEDDINGS),
-            (r"^(Chat Completion|Completion|Responses API|Message|Generate|Image)", "model"),
+            (r"^(Chat [Cc]ompletion|Completion|Responses API|Message|Generate|Image)", "model"),
         ),
-        "Logfire before it named operations",
+        "Logfire names spans in words; a stream's end is a span of its own",
     ),
 )
 
@@ -338,7 +342,7 @@ AGENT_NAME_KEYS: tuple[str, ...] = (
 
 SPAN_NAME_PARTS: dict[str, str] = {
     "tool": (
-        r"^(?:execute_tool|running tool:?|tools/call|MCP send tools/call) (?P<name>\S+)$"
+        r"^(?:execute_tool|running tool:?|tools/call|MCP send tools/call|Function:) (?P<name>\S+)$"
         r"|^(?P<method>[\w.-]+?)\.(?:tool|__call__|run)$"
     ),
     "agent": (
