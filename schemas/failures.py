@@ -21,9 +21,9 @@ class Rule(NamedTuple):
 
 
 def _http(codes: str) -> str:
-    """A status code that says it is one, or begins a line: any number could stand in somebody's message."""
+    """A status code that says it is one, or is all of a line's beginning: any number could stand in a message."""
     word = r"(?:status|code|error|http(?:/[\d.]+)?)['\"]?\W{0,4}(?:code)?\W{0,4}"
-    return rf"(?:(?m:^)\W{{0,2}}|{word})(?:{codes})\b"
+    return rf"{word}(?:{codes})\b|(?m:^)\W{{0,2}}(?:{codes})\s*(?:[:,;-]|(?m:$))"
 
 
 EVIDENCE_RULES: tuple[Rule, ...] = (
@@ -87,7 +87,11 @@ EVIDENCE_RULES: tuple[Rule, ...] = (
         r"authenticat|unauthori[sz]ed|permission_?denied|permission_error|incorrect api.?key"
         rf"|invalid.{{0,3}}(x-)?api.?key|api.?key (not|is )|forbidden|accessdenied|{_http('401|403')}",
     ),
-    Rule("not_found", "not_found", rf"(?m)^type:.*not_?found|not_found_error|model_not_found|{_http('404')}"),
+    Rule(
+        "not_found",
+        "not_found",
+        rf"(?m:^)type:.*not_?found|not_found_error|404 not found|model_not_found|{_http('404')}",
+    ),
     Rule(
         "connection",
         "connection",
@@ -104,7 +108,7 @@ EVIDENCE_RULES: tuple[Rule, ...] = (
         "invalid_request",
         rf"bad.?request|invalid.?request|invalid.?argument|unprocessable|{_http('400|422')}",
     ),
-    Rule("cancelled", "cancelled", r"(?m)^type:.*cancel|\bcancelled\b|\bcanceled\b|user_abort"),
+    Rule("cancelled", "cancelled", r"(?m:^)type:.*cancel|\bcancelled\b|\bcanceled\b|user_abort"),
     Rule("unspecific", "error", r""),
 )
 

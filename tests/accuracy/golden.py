@@ -39,7 +39,7 @@ def redacted_rows(capture: Capture, redaction: Processor[Any]) -> dict[str, Rows
         order = ["Timestamp", "SpanId"]
         found[signal.value] = [
             {
-                name: "hashed" if name in hashed else value
+                name: "hashed" if name in hashed or str(value).startswith("h:") else value
                 for name, value in row.items()
                 if name in kept and value not in (None, "")
             }

@@ -135,7 +135,11 @@ CASES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "Semantic Kernel": (
         "semantic_kernel",
         "chat.completions gpt-4o",
-        {"gen_ai.operation.name": "chat.completions", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o"},
+        {
+            "gen_ai.operation.name": "chat.completions",
+            "gen_ai.system": "openai",
+            "gen_ai.request.model": "gpt-4o",
+        },
         {"StepType": "model", "Operation": "chat", "Provider": "openai"},
     ),
     "OpenLIT, whose chat spans name a tool": (
