@@ -105,10 +105,18 @@ def merge(base: PriceTable, over: PriceTable) -> PriceTable:
     for name, own in over.providers.items():
         before = providers.get(name, Provider())
         given = {key: getattr(own, key) for key in own.model_fields_set - {"models"}}
-        providers[name] = before.model_copy(update={**given, "models": {**before.models, **own.models}})
+        models = {model: _named(prices, before.models.get(model)) for model, prices in own.models.items()}
+        providers[name] = before.model_copy(update={**given, "models": {**before.models, **models}})
     table = PriceTable(as_of=over.as_of or base.as_of, providers=providers)
     _check(table, "the merged price table")
     return table
+
+
+def _named(own: ModelPrices | None, before: ModelPrices | None) -> ModelPrices | None:
+    """Other prices for a model don't take its other names away."""
+    if own is None or before is None or "aliases" in own.model_fields_set:
+        return own
+    return own.model_copy(update={"aliases": before.aliases})
 
 
 def _parse(text: str, source: str) -> PriceTable:

@@ -66,6 +66,16 @@ def test_an_embedding_is_priced() -> None:
     )
 
 
+def test_an_embedding_is_priced_in_a_step_of_any_type() -> None:
+    """On its own it is no retrieval, and costs the same."""
+    used = {"Model": "text-embedding-3-small", "InputTokens": 1000}
+    batch = price().process(
+        rows({**used, "StepType": "other", "Operation": "embeddings"}, {**used, "StepType": "other"})
+    )
+
+    assert [Decimal("0.000020000"), None] == column(batch, "CostUsd")
+
+
 def test_containers_cost_nothing() -> None:
     """An agent's span repeats what its children used: it has no cost of its own, nor has a tool."""
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.request.model": "gpt-4o-mini", **USED}

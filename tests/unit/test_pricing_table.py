@@ -36,6 +36,17 @@ def test_a_file_of_ones_own_wins_model_by_model(tmp_path: Path) -> None:
     assert book.find("azure.ai.openai", "gpt-4o") == book.find("openai", "gpt-4o")
 
 
+def test_other_prices_leave_a_model_its_other_names(tmp_path: Path) -> None:
+    """Azure's name of GPT-3.5 costs what the user says that GPT-3.5 costs; named aliases replace them."""
+    own = "providers: {{openai: {{models: {{gpt-3.5-turbo: {{input: 7{}}}}}}}}}"
+    kept = PriceBook(load_prices(written(tmp_path, own.format(""))))
+    replaced = PriceBook(load_prices(written(tmp_path, own.format(", aliases: [old-faithful]"))))
+
+    assert kept.find("openai", "gpt-3.5-turbo") == kept.find("azure.ai.openai", "gpt-35-turbo")
+    assert replaced.find("openai", "old-faithful") is not None
+    assert replaced.find("azure.ai.openai", "gpt-35-turbo") is None
+
+
 def test_the_version_names_the_day_and_the_prices(tmp_path: Path) -> None:
     """Any change of a price is another version; the same table has the same one everywhere."""
     own = written(tmp_path, "providers: {openai: {models: {gpt-4o: {input: 1}}}}")
