@@ -4,8 +4,8 @@
       price:
         prices_file: prices.yaml      # optional: your own prices over the shipped ones
 
-It comes after classify, which says what a model call is, and before redaction. Steps of the types in ``PRICED``
-and embeddings, if they name a model and count tokens, are priced; containers repeat what their children used and get no cost.
+It comes after classify, which says what a model call is, and before redaction. Priced are embeddings and steps of the
+types in ``PRICED``, if they name a model and count tokens; containers repeat what their children used and get no cost.
 ``schemas/prices.yaml`` holds the prices and says how tokens are counted. A model that it lacks takes the cost that
 the agent itself reported, under the version ``reported``; without one the cost stays null and is counted.
 """
