@@ -7,12 +7,14 @@
     5  NAME_TYPES                     span names that the conventions fix, where no attribute says anything
     6  SCOPES_OF_STEPS                whatever else those libraries send is a step of type ``other``
 
-``embeddings`` is a type of these tables only: a ``retrieve`` step inside a run, ``other`` on its own.
+Two types are of these tables only: ``embeddings`` is a ``retrieve`` step inside a run, ``other`` on its own;
+``vector_store`` is a ``retrieve`` step when it reads, ``other`` when it writes.
 """
 
 from typing import NamedTuple
 
 EMBEDDINGS = "embeddings"
+VECTOR_STORE = "vector_store"
 
 STEP_TYPES: dict[str, dict[str, str]] = {
     # AgentTracer
@@ -61,7 +63,7 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "chat_client": "agent",
         "advisor": "other",
         "tool_call": "tool",
-        "vector_store": "retrieve",
+        "vector_store": VECTOR_STORE,
     },
     # OTel GenAI; Semantic Kernel, Spring AI, OpenLLMetry and framework words behind
     "gen_ai.operation.name": {
@@ -86,6 +88,7 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "rerank": "retrieve",
         "vector_db_retrieve": "retrieve",
         "search_memory": "retrieve",
+        "vectordb": VECTOR_STORE,
         "execute_tool": "tool",
         "plan": "plan",
         "invoke_agent": "agent",
@@ -207,6 +210,14 @@ STEP_TYPES: dict[str, dict[str, str]] = {
         "tool.execution": "other",
         "hook": "other",
     },
+    # OTel database, OpenLLMetry: databases that are there to be searched
+    **dict.fromkeys(
+        ("db.system.name", "db.system"),
+        dict.fromkeys(
+            """chroma chromadb pinecone qdrant milvus weaviate lancedb marqo astra vectara turbopuffer""".split(),
+            VECTOR_STORE,
+        ),
+    ),
 }
 """Attribute key → value in lower case → type, the keys in order of trust."""
 
@@ -240,7 +251,9 @@ SCOPE_NAMES: tuple[ScopeNames, ...] = (
         r"^llamaindex\.opentelemetry\.tracer$|\.llama_?index$",
         (
             (r"\._prepare_chat_with_tools(\.task)?$", "other"),
-            (r"^(FunctionTool|QueryEngineTool|RetrieverTool)\.(a?call|__call__)", "tool"),
+            (r"^(FunctionTool|QueryEngineTool|RetrieverTool)\.", "tool"),
+            (r"Retriever\.(task$|_?a?retrieve)", "retrieve"),
+            (r"Embedding\.(task$|_?a?get_)", EMBEDDINGS),
             (r"(Agent|AgentWorkflow)\.run(\.task)?$", "agent"),
         ),
         "LlamaIndex's own tracer has no attributes, OpenLLMetry's calls everything a task",
@@ -286,6 +299,13 @@ TYPES_BY_COMPONENT: tuple[tuple[str, str], ...] = (
 )
 """``haystack.component.type`` (RE2) → type: Haystack names its classes so."""
 
+VECTOR_STORE_OPERATION: tuple[str, ...] = ("db.operation.name", "db.operation")
+VECTOR_STORE_READS: frozenset[str] = frozenset(
+    """query search get select peek fetch scroll recommend hybrid_search similarity_search near_text
+    query_points retrieve""".split()
+)
+"""What a vector store does when it looks something up; no operation at all is believed to be one."""
+
 EVENT_TYPES: dict[str, str] = {
     "LLMChatStartEvent": "model",
     "LLMCompletionStartEvent": "model",
@@ -308,6 +328,9 @@ NAME_TYPES: tuple[tuple[str, str], ...] = (
     (r"^create_agent\b|^handoff to ", "other"),
 )
 """Span name (RE2) → type, for a span whose attributes say nothing."""
+
+GENERATED_NAMES = r"\.(task|workflow)$"
+"""A step's name (RE2) that is only its class: no tool and no agent is called so (OpenLLMetry LlamaIndex)."""
 
 INFRASTRUCTURE: tuple[str, ...] = (
     "http.request.method",

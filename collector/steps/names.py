@@ -10,7 +10,13 @@ from agenttracer.collector.attributes import View, find, map_values, strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
 from agenttracer.collector.steps.tree import Mask, mask
 from agenttracer.schemas.batch import Batch, Place
-from agenttracer.schemas.step_types import AGENT_NAME_KEYS, EMBEDDINGS, NAMED_AFTER_SPAN, SPAN_NAME_PARTS
+from agenttracer.schemas.step_types import (
+    AGENT_NAME_KEYS,
+    EMBEDDINGS,
+    GENERATED_NAMES,
+    NAMED_AFTER_SPAN,
+    SPAN_NAME_PARTS,
+)
 
 _OPERATIONS = {
     "model": "chat",
@@ -62,7 +68,9 @@ def _from_span_name(attributes: View, batch: Batch, lacking: Mask, kind: str) ->
             texts = strings(attributes, summaries["summary"]).take(rows)
             found.insert(0, pc.struct_field(pc.extract_regex(texts, _LLAMAINDEX_TOOL), "name"))
     # What the library calls the step, where it is a tool's or an agent's, is the tool's or agent's name.
-    found.insert(0, _column(batch, "StepName").take(rows))
+    steps = _column(batch, "StepName").take(rows)
+    if steps.null_count < len(steps):
+        found.insert(0, pc.if_else(pc.match_substring_regex(steps, GENERATED_NAMES), None, steps))
     named = rows_of_scopes(batch, NAMED_AFTER_SPAN)
     if kind == "tool" and named is not None:
         found.append(pc.if_else(pa.array(named[lacking]), spans, None))

@@ -22,11 +22,16 @@ from agenttracer.schemas.step_types import (
     SCOPES_OF_STEPS,
     STEP_TYPES,
     TYPES_BY_COMPONENT,
+    VECTOR_STORE,
+    VECTOR_STORE_OPERATION,
+    VECTOR_STORE_READS,
 )
 
 _OWN = "agent.step.type"
 _COMPONENT = "haystack.component.type"
-_SLOTS = {key: (key,) for key in (*STEP_TYPES, _COMPONENT)} | {"infrastructure": INFRASTRUCTURE}
+_SLOTS = {key: (key,) for key in (*STEP_TYPES, _COMPONENT)}
+_INFRASTRUCTURE = {"infrastructure": INFRASTRUCTURE}
+_STORE = {"operation": VECTOR_STORE_OPERATION}
 
 
 def step_types(attributes: View, batch: Batch) -> pa.StringArray:
@@ -39,8 +44,8 @@ def step_types(attributes: View, batch: Batch) -> pa.StringArray:
     if _COMPONENT in found:
         sources.append(_by_component(strings(attributes, found[_COMPONENT])))
     types = pc.coalesce(*sources, pa.scalar("", pa.string())) if sources else _nothing(batch, "")
-    types = _by_name(batch, types, found.get("infrastructure"))
-    return _planning(batch, types)
+    types = _by_name(attributes, batch, types)
+    return _planning(batch, _vector_stores(attributes, batch, types))
 
 
 def _nothing(batch: Batch, value: str | None) -> pa.StringArray:
@@ -93,18 +98,30 @@ def _by_component(components: pa.StringArray) -> pa.StringArray:
     return _matched(components, mask(components.is_valid()), [*TYPES_BY_COMPONENT, ("", "other")])
 
 
-def _by_name(batch: Batch, types: pa.StringArray, infrastructure: np.ndarray | None) -> pa.StringArray:
+def _by_name(attributes: View, batch: Batch, types: pa.StringArray) -> pa.StringArray:
     """A type from the span's name for those that have none; then ``other`` for what traces only agents."""
     missing = mask(pc.equal(types, ""))
-    if infrastructure is not None:
-        missing &= infrastructure < 0
     if not missing.any():
         return types
+    for index in find(attributes, Place.ROW, batch.num_rows, _INFRASTRUCTURE).values():
+        missing &= index < 0
     named = _matched(batch.rows.column("SpanName"), missing, NAME_TYPES)
     rest = rows_of_scopes(batch, SCOPES_OF_STEPS)
     if rest is not None:
         named = pc.if_else(pa.array(rest & missing), pc.coalesce(named, "other"), named)
     return pc.coalesce(named, types)
+
+
+def _vector_stores(attributes: View, batch: Batch, types: pa.StringArray) -> pa.StringArray:
+    """A search where a store was read, or nobody says what was done with it; other work where it was written."""
+    stores = pc.equal(types, VECTOR_STORE)
+    if not mask(stores).any():
+        return types
+    reads = pa.scalar(True)
+    for index in find(attributes, Place.ROW, batch.num_rows, _STORE).values():
+        operations = pc.utf8_lower(strings(attributes, index))
+        reads = pc.or_(operations.is_null(), pc.is_in(operations, pa.array(sorted(VECTOR_STORE_READS))))
+    return pc.if_else(stores, pc.if_else(reads, "retrieve", "other"), types)
 
 
 def _planning(batch: Batch, types: pa.StringArray) -> pa.StringArray:

@@ -206,6 +206,36 @@ CASES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {"traceloop.span.kind": "task", "llm.request.type": "chat", "gen_ai.system": "OpenAI"},
         {"StepType": "model", "Provider": "openai", "Operation": "chat"},
     ),
+    "LlamaIndex under OpenLLMetry, a tool": (
+        "opentelemetry.instrumentation.llamaindex",
+        "FunctionTool.task",
+        {"traceloop.span.kind": "task", "traceloop.entity.name": "FunctionTool.task"},
+        {"StepType": "tool", "ToolName": None},
+    ),
+    "LlamaIndex under OpenLLMetry, a retriever": (
+        "opentelemetry.instrumentation.llamaindex",
+        "VectorIndexRetriever.task",
+        {"traceloop.span.kind": "task", "traceloop.entity.output": "[]"},
+        {"StepType": "retrieve", "FailureCode": "empty_retrieval"},
+    ),
+    "OpenLLMetry, a vector store that is read": (
+        "opentelemetry.instrumentation.chromadb",
+        "chroma.query",
+        {"db.system": "chroma", "db.operation": "query"},
+        {"StepType": "retrieve"},
+    ),
+    "OpenLLMetry, a vector store that is written": (
+        "opentelemetry.instrumentation.chromadb",
+        "chroma.add",
+        {"db.system": "chroma", "db.operation": "add"},
+        {"StepType": "other"},
+    ),
+    "Spring AI, a vector store": (
+        "org.springframework.boot",
+        "pg_vector query",
+        {"spring.ai.kind": "vector_store", "db.system": "pg_vector", "db.operation.name": "query"},
+        {"StepType": "retrieve"},
+    ),
     "LoongSuite and Dify": (
         "loongsuite",
         "rerank",
