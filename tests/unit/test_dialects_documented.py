@@ -302,10 +302,15 @@ def test_an_embedding_inside_a_run_retrieves() -> None:
     "key", ["model", "input_tokens", "tool_name", "attempt"], ids=lambda key: f"{key} of anybody"
 )
 def test_common_words_are_believed_of_one_library_only(key: str) -> None:
-    """``model`` or ``attempt`` on a span of another library is no fact about a model call."""
-    found = row("x", {key: 7 if key in ("input_tokens", "attempt") else "alice"}, "app")
+    """``model`` or ``attempt`` on a span of another library is no fact about a model call, though that one
+    library's spans are in the same batch."""
+    made = request(span("x", {key: 7 if key in ("input_tokens", "attempt") else "alice"}), scope="app")
+    made.resource_spans.extend(request(span("y"), scope="com.anthropic.claude_code.tracing").resource_spans)
+    columns = process(decoded(made), normalize()).rows.to_pydict()
 
-    assert not found.keys() & {"Model", "InputTokens", "ToolName", "Attempt"}
+    assert [None] * 4 == [
+        columns.get(name, [None])[0] for name in ("Model", "InputTokens", "ToolName", "Attempt")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,13 @@ def test_wrappers_answer_with_the_call_that_they_wrap() -> None:
 
 def test_a_call_of_no_run_answers_nothing() -> None:
     """A model call that is a trace of its own, or whose root is still to come, is just a call."""
-    batch = classified(span("chat", STOP, trace=1), span("chat", STOP, trace=2, parent=9))
+    batch = classified(
+        span("chat", STOP, trace=1),
+        span("agent", AGENT, trace=2, identifier=2, parent=9),
+        span("chat", STOP, trace=2, parent=2),
+    )
 
-    assert ["model", "model"] == column(batch, "StepType")
+    assert ["model", "agent", "model"] == column(batch, "StepType")
 
 
 def test_a_run_whose_last_call_failed_is_a_failure() -> None:
