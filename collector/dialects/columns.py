@@ -78,7 +78,7 @@ def add_from_resources(attributes: View, batch: Batch, wanted: set[str], columns
 
 def whole_numbers(texts: pa.StringArray) -> pa.Int64Array:
     """Numbers that came as text; null for any other text."""
-    digits = pc.and_(pc.utf8_is_digit(texts), pc.less(pc.utf8_length(texts), 11))
+    digits = pc.and_(pc.ascii_is_decimal(texts), pc.less(pc.utf8_length(texts), 11))
     return pc.if_else(digits, texts, None).cast(pa.int64())
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import Index, View, find, integers, map_values, strings
+from agenttracer.collector.dialects.columns import whole_numbers
 from agenttracer.collector.failures.exceptions import Exceptions
 from agenttracer.collector.steps.tree import Mask, Tree, mask
 from agenttracer.schemas.batch import Batch, Place
@@ -140,7 +141,7 @@ def messages(batch: Batch, failed: Mask, thrown: Exceptions) -> pa.StringArray:
 
 def _statuses(attributes: View, index: Index, failed: Mask, tree: Tree) -> pa.StringArray:
     """Each failed span's HTTP status: its own, else that of a call right below it."""
-    codes = pc.coalesce(integers(attributes, index), strings(attributes, index).cast(pa.int64(), safe=False))
+    codes = pc.coalesce(integers(attributes, index), whole_numbers(strings(attributes, index)))
     known = codes.fill_null(0).to_numpy(zero_copy_only=False).copy()
     parents = tree.parents
     tells = np.flatnonzero((known >= 400) & (parents >= 0))
