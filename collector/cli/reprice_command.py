@@ -42,7 +42,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="the first day or moment that is left alone (default: now)",
     )
     parser.add_argument(
-        "--prices", type=Path, metavar="FILE", help="your own prices, merged over the shipped ones"
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="your own prices, as in the option prices_file of the processor",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
     add_store(parser)
