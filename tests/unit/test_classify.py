@@ -45,9 +45,10 @@ def test_step_types(given: dict[str, Any], expected: str) -> None:
 
 def test_the_tables_use_only_the_closed_lists() -> None:
     """Every step type and failure code of the tables is one that the conventions name."""
-    assert {kind for table in STEP_TYPES.values() for kind in table.values()} - {EMBEDDINGS, VECTOR_STORE} <= {
-        kind.value for kind in StepType
-    }
+    assert {kind for table in STEP_TYPES.values() for kind in table.values()} - {
+        EMBEDDINGS,
+        VECTOR_STORE,
+    } <= {kind.value for kind in StepType}
     assert {rule.code for rule in EVIDENCE_RULES} <= {code.value for code in FailureCode}
 
 
