@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check bench accuracy clean
 
 help:  # List the commands
 	@grep -E '^[a-z]+:.*#' $(MAKEFILE_LIST) | sed -E 's/:.*# /\t/' | expand -t 12
@@ -36,6 +36,9 @@ check: $(VENV)/test  # Lint, format, types, import rules
 
 bench: $(VENV)/test  # Measure CPU per span, beside the fastest collector there is; prints, asserts nothing
 	$(BIN)/python -m tests.benchmarks
+
+accuracy: $(VENV)/test  # How much of the labelled captures comes out right, by dialect, and every miss
+	$(BIN)/python -m tests.accuracy
 
 clean:  # Remove .venv, caches and the demo's data
 	rm -rf $(VENV) data build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

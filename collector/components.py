@@ -25,6 +25,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "artifact_keys": "agenttracer.collector.processors.artifact_keys:ArtifactKeys",
         "normalize": "agenttracer.collector.processors.normalize:Normalize",
         "classify": "agenttracer.collector.processors.classify:Classify",
+        "price": "agenttracer.collector.processors.price:Price",
         "redaction": "agenttracer.collector.processors.redaction:Redaction",
     },
     "exporters": {

@@ -85,6 +85,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         ("component",),
     ),
     Definition(
+        "agenttracer_unpriced_spans_total",
+        "counter",
+        "Model calls without a price, under names of the price table only.",
+        ("provider", "model"),
+    ),
+    Definition(
         "agent_redactions_total",
         "counter",
         "Values that redaction changed, never which.",

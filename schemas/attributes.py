@@ -50,7 +50,8 @@ _LABELS = """
     openinference.span.kind llm.provider llm.system llm.finish_reason llm.request.type input.mime_type output.mime_type
     embedding.model_name reranker.model_name tool.call_id tool_call.id
     langsmith.span.kind langfuse.observation.type langfuse.observation.level
-    traceloop.span.kind mlflow.spanType ai.operationId
+    traceloop.span.kind mlflow.spanType ai.operationId ai.model.provider ai.response.id ai.response.finishReason
+    ai.finishReason ai.toolCall.id spring.ai.kind span.type gen_ai.span.kind lmnr.span.type
     crewai.event_name crewai.tool.failure.code crewai.tool.failure.reason crewai.tool.failure.policy
     crewai.crew.process crewai.llm.call_type crewai.principal.type
     pydantic_ai.tool.failure_stage pydantic_ai.tool.retry.cause haystack.component.type haystack.tool.error
@@ -76,12 +77,12 @@ _NAMES = """
 _AGENTS = """
     gen_ai.agent.name gen_ai.workflow.name gen_ai.handoff.from_agent gen_ai.handoff.to_agent
     agent.name agent_name lc_agent_name langsmith.trace.name traceloop.workflow.name
-    crewai.agent.role crewai.crew.name crewai.flow.name crewai.task.agent
+    crewai.agent.role crewai.crew.name crewai.flow.name crewai.task.agent ai.telemetry.functionId
 """
 
 _MODELS = """
     gen_ai.request.model gen_ai.response.model llm.model_name llm.request.model_name llm.response.model_name
-    model_name langfuse.observation.model.name litellm.provider.model
+    model_name langfuse.observation.model.name litellm.provider.model ai.model.id ai.response.model
 """
 
 _STEPS = """
@@ -89,7 +90,7 @@ _STEPS = """
 """
 
 _TOOLS = """
-    gen_ai.tool.name tool.name haystack.tool.name
+    gen_ai.tool.name tool.name haystack.tool.name ai.toolCall.name spring.ai.tool.definition.name
 """
 
 _HASHED = """
@@ -97,6 +98,8 @@ _HASHED = """
     traceloop.association.properties.user_id traceloop.association.properties.session_id
     traceloop.association.properties.thread_id langsmith.metadata.user_id langsmith.metadata.session_id
     langsmith.metadata.thread_id crewai.principal.id gcp.vertex.agent.session_id anthropic.session.id
+    langfuse.user.id langfuse.session.id gen_ai.user.id gen_ai.request.user ai.telemetry.metadata.userId
+    ai.telemetry.metadata.sessionId mlflow.trace.user mlflow.trace.session spring.ai.chat.client.conversation.id
 """
 
 _LISTS = """

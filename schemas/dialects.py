@@ -1,203 +1,235 @@
-"""Foreign conventions → our columns: a table, a row a column, its sources in order of trust.
+"""Foreign conventions → our columns: a table, a row a rename with its source; earlier rows are trusted more.
 
-Sources: OpenTelemetry GenAI conventions (current and the deprecated names in use), OpenInference
-semantic conventions, OpenLLMetry/Traceloop, and what frameworks were captured to send.
+column          attribute key                     where the name comes from
+InputTokens     gen_ai.usage.input_tokens         OTel GenAI
+InputTokens     llm.token_count.prompt            OpenInference
 """
 
-SPAN_STRINGS: dict[str, tuple[str, ...]] = {
-    "RunId": ("agent.run.id",),
-    "RunStatus": ("agent.run.status",),
-    "AgentName": ("gen_ai.agent.name", "crewai.agent.role", "agent.name", "agent_name", "lc_agent_name"),
-    "AgentVersion": ("gen_ai.agent.version", "agent.version"),
-    "StepName": (
-        "agent.step.name",
-        "graph.node.name",
-        "gen_ai.task.name",
-        "traceloop.entity.name",
-        "gen_ai.workflow.name",
-        "crewai.method.name",
-        "haystack.component.name",
-    ),
-    "Operation": ("gen_ai.operation.name", "llm.request.type"),
-    "Provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system"),
-    "Model": (
-        "gen_ai.response.model",
-        "gen_ai.request.model",
-        "llm.response.model_name",
-        "llm.model_name",
-        "llm.request.model_name",
-        "embedding.model_name",
-        "reranker.model_name",
-        "model_name",
-    ),
-    "ToolName": ("gen_ai.tool.name", "tool.name", "haystack.tool.name"),
-    "ConversationId": (
-        "gen_ai.conversation.id",
-        "session.id",
-        "traceloop.association.properties.session_id",
-        "traceloop.association.properties.thread_id",
-        "langsmith.metadata.session_id",
-        "langsmith.metadata.thread_id",
-        "mcp.session.id",
-        "gcp.vertex.agent.session_id",
-    ),
-    "UserHash": (
-        "user.id",
-        "enduser.id",
-        "gen_ai.user",
-        "llm.user",
-        "traceloop.association.properties.user_id",
-        "langsmith.metadata.user_id",
-        "crewai.principal.id",
-    ),
-    "FinishReason": (
-        "gen_ai.response.finish_reasons",
-        "gen_ai.response.finish_reason",
-        "gen_ai.response.stop_reason",
-        "gen_ai.completion.0.finish_reason",
-        "llm.finish_reason",
-        "anthropic.message.stop_reason",
-    ),
-}
+from typing import NamedTuple
+
+
+class Rename(NamedTuple):
+    """An attribute key whose value is a column's; ``source`` is the convention or library that says so."""
+
+    column: str
+    key: str
+    source: str
+
+
+def _table(text: str) -> tuple[Rename, ...]:
+    rows = [line.split(None, 2) for line in text.strip().splitlines() if line.strip()]
+    return tuple(Rename(column, key, source) for column, key, source in rows)
+
+
+_STRINGS = _table("""
+    RunId           agent.run.id                                        AgentTracer
+    RunStatus       agent.run.status                                    AgentTracer
+    AgentName       crewai.agent.role                                   CrewAI, whose gen_ai.agent.name is a hash
+    AgentName       gen_ai.agent.name                                   OTel GenAI
+    AgentName       agent.name                                          OpenInference
+    AgentName       agent_name                                          pydantic-ai before 2
+    AgentName       lc_agent_name                                       LangChain
+    AgentName       langsmith.metadata.lc_agent_name                    LangSmith
+    AgentName       traceloop.association.properties.lc_agent_name      OpenLLMetry LangChain
+    AgentName       crewai.task.agent                                   OpenLLMetry CrewAI
+    AgentName       ai.telemetry.functionId                             Vercel AI SDK
+    AgentVersion    gen_ai.agent.version                                OTel GenAI
+    AgentVersion    agent.version                                       AgentTracer
+    StepName        agent.step.name                                     AgentTracer
+    StepName        graph.node.name                                     OpenInference
+    StepName        gen_ai.task.name                                    OpenLLMetry
+    StepName        traceloop.entity.name                               OpenLLMetry
+    StepName        langsmith.metadata.langgraph_node                   LangSmith
+    StepName        traceloop.association.properties.langgraph_node     OpenLLMetry LangChain
+    StepName        langgraph_node                                      LangGraph
+    StepName        gen_ai.workflow.name                                OTel GenAI
+    StepName        crewai.method.name                                  CrewAI
+    StepName        haystack.component.name                             Haystack
+    Operation       gen_ai.operation.name                               OTel GenAI
+    Operation       llm.request.type                                    OTel GenAI before 1.27, OpenLLMetry 0.40
+    Provider        gen_ai.provider.name                                OTel GenAI
+    Provider        gen_ai.system                                       OTel GenAI before 1.37
+    Provider        llm.provider                                        OpenInference
+    Provider        llm.system                                          OpenInference
+    Provider        langsmith.metadata.ls_provider                      LangSmith
+    Provider        traceloop.association.properties.ls_provider        OpenLLMetry LangChain
+    Provider        ai.model.provider                                   Vercel AI SDK
+    Provider        mlflow.llm.provider                                 MLflow
+    Model           gen_ai.response.model                               OTel GenAI
+    Model           gen_ai.request.model                                OTel GenAI
+    Model           llm.response.model_name                             OpenInference Anthropic
+    Model           llm.model_name                                      OpenInference
+    Model           llm.request.model_name                              OpenInference Anthropic
+    Model           embedding.model_name                                OpenInference
+    Model           reranker.model_name                                 OpenInference
+    Model           langfuse.observation.model.name                     Langfuse
+    Model           ai.response.model                                   Vercel AI SDK
+    Model           ai.model.id                                         Vercel AI SDK
+    Model           mlflow.llm.model                                    MLflow
+    Model           langsmith.metadata.ls_model_name                    LangSmith
+    Model           traceloop.association.properties.ls_model_name      OpenLLMetry LangChain
+    Model           litellm.provider.model                              LiteLLM
+    Model           model_name                                          pydantic-ai before 2
+    Model           crewai.agent.llm                                    OpenLLMetry CrewAI
+    ToolName        gen_ai.tool.name                                    OTel GenAI
+    ToolName        tool.name                                           OpenInference
+    ToolName        haystack.tool.name                                  Haystack
+    ToolName        ai.toolCall.name                                    Vercel AI SDK
+    ToolName        spring.ai.tool.definition.name                      Spring AI
+    ToolName        tool_call.function.name                             OpenInference
+    ConversationId  gen_ai.conversation.id                              OTel GenAI
+    ConversationId  session.id                                          OTel, OpenInference, Langfuse
+    ConversationId  langfuse.session.id                                 Langfuse 2
+    ConversationId  traceloop.association.properties.session_id         OpenLLMetry
+    ConversationId  traceloop.association.properties.thread_id          OpenLLMetry LangChain
+    ConversationId  langsmith.metadata.session_id                       LangSmith
+    ConversationId  langsmith.metadata.thread_id                        LangSmith
+    ConversationId  ai.telemetry.metadata.sessionId                     Vercel AI SDK
+    ConversationId  mlflow.trace.session                                MLflow
+    ConversationId  spring.ai.chat.client.conversation.id               Spring AI
+    ConversationId  mcp.session.id                                      OTel MCP
+    ConversationId  gcp.vertex.agent.session_id                         Google ADK before 2
+    ConversationId  anthropic.session.id                                Anthropic SDK
+    UserHash        user.id                                             OTel, OpenInference, Langfuse
+    UserHash        enduser.id                                          OTel before 1.27
+    UserHash        langfuse.user.id                                    Langfuse 2
+    UserHash        gen_ai.user                                         OpenLLMetry
+    UserHash        llm.user                                            OpenLLMetry 0.40
+    UserHash        gen_ai.user.id                                      LoongSuite, Dify
+    UserHash        gen_ai.request.user                                 OpenLIT
+    UserHash        traceloop.association.properties.user_id            OpenLLMetry
+    UserHash        langsmith.metadata.user_id                          LangSmith
+    UserHash        ai.telemetry.metadata.userId                        Vercel AI SDK
+    UserHash        mlflow.trace.user                                   MLflow
+    UserHash        crewai.principal.id                                 CrewAI
+    FinishReason    gen_ai.response.finish_reasons                      OTel GenAI
+    FinishReason    gen_ai.response.finish_reason                       OpenLLMetry
+    FinishReason    gen_ai.response.stop_reason                         OpenLLMetry
+    FinishReason    gen_ai.completion.0.finish_reason                   OpenLLMetry 0.40
+    FinishReason    llm.finish_reason                                   OpenInference
+    FinishReason    llm.response.finish_reason                          OpenLLMetry 0.40
+    FinishReason    llm.response.stop_reason                            OpenLLMetry 0.40
+    FinishReason    anthropic.message.stop_reason                       Anthropic SDK
+    FinishReason    ai.response.finishReason                            Vercel AI SDK
+    FinishReason    ai.finishReason                                     Vercel AI SDK 3
+    ResponseId      gen_ai.response.id                                  OTel GenAI
+    ResponseId      ai.response.id                                      Vercel AI SDK
+    ResponseId      llm.response.id                                     OpenLLMetry 0.40
+""")
+
+_INTEGERS = _table("""
+    StepSequence      agent.step.sequence                               AgentTracer
+    Attempt           agent.step.attempt                                AgentTracer
+    Attempt           pydantic_ai.tool.retry.attempt                    pydantic-ai
+    InputTokens       gen_ai.usage.input_tokens                         OTel GenAI
+    InputTokens       gen_ai.usage.prompt_tokens                        OTel GenAI before 1.27
+    InputTokens       llm.token_count.prompt                            OpenInference
+    InputTokens       llm.usage.prompt_tokens                           OpenLLMetry 0.40
+    InputTokens       ai.usage.inputTokens                              Vercel AI SDK 5
+    InputTokens       ai.usage.promptTokens                             Vercel AI SDK 4
+    InputTokens       gen_ai.aggregated_usage.input_tokens              pydantic-ai agents
+    OutputTokens      gen_ai.usage.output_tokens                        OTel GenAI
+    OutputTokens      gen_ai.usage.completion_tokens                    OTel GenAI before 1.27
+    OutputTokens      llm.token_count.completion                        OpenInference
+    OutputTokens      llm.usage.completion_tokens                       OpenLLMetry 0.40
+    OutputTokens      ai.usage.outputTokens                             Vercel AI SDK 5
+    OutputTokens      ai.usage.completionTokens                         Vercel AI SDK 4
+    OutputTokens      gen_ai.aggregated_usage.output_tokens             pydantic-ai agents
+    CacheReadTokens   gen_ai.usage.cache_read.input_tokens              OTel GenAI
+    CacheReadTokens   gen_ai.usage.cache_read_input_tokens              OpenLLMetry, Strands
+    CacheReadTokens   llm.token_count.prompt_details.cache_read         OpenInference
+    CacheReadTokens   llm.token_count.prompt_details.cache_input        OpenInference Anthropic
+    CacheReadTokens   gen_ai.usage.details.cache_read_tokens            pydantic-ai
+    CacheReadTokens   gen_ai.usage.details.cache_read_input_tokens      pydantic-ai 1
+    CacheReadTokens   gen_ai.usage.details.cached_tokens                pydantic-ai 1
+    CacheReadTokens   gen_ai.usage.cache_read_tokens                    OpenLIT
+    CacheReadTokens   ai.usage.cachedInputTokens                        Vercel AI SDK 5
+    CacheReadTokens   ai.usage.inputTokenDetails.cacheReadTokens        Vercel AI SDK 6
+    CacheReadTokens   gen_ai.aggregated_usage.cache_read.input_tokens   pydantic-ai agents
+    CacheWriteTokens  gen_ai.usage.cache_write.input_tokens             OTel GenAI
+    CacheWriteTokens  gen_ai.usage.cache_creation.input_tokens          OTel GenAI before the rename
+    CacheWriteTokens  gen_ai.usage.cache_creation_input_tokens          OpenLLMetry
+    CacheWriteTokens  gen_ai.usage.cache_write_input_tokens             Strands
+    CacheWriteTokens  llm.token_count.prompt_details.cache_write        OpenInference
+    CacheWriteTokens  gen_ai.usage.details.cache_write_tokens           pydantic-ai
+    CacheWriteTokens  gen_ai.usage.details.cache_creation_input_tokens  pydantic-ai 1
+    CacheWriteTokens  gen_ai.usage.cache_creation_tokens                OpenLIT
+    CacheWriteTokens  ai.usage.inputTokenDetails.cacheWriteTokens       Vercel AI SDK 6
+    CacheWriteTokens  gen_ai.aggregated_usage.cache_write.input_tokens  pydantic-ai agents
+    ReasoningTokens   gen_ai.usage.reasoning.output_tokens              OTel GenAI
+    ReasoningTokens   gen_ai.usage.reasoning_tokens                     OpenLLMetry
+    ReasoningTokens   llm.token_count.completion_details.reasoning      OpenInference
+    ReasoningTokens   gen_ai.usage.details.reasoning_tokens             pydantic-ai
+    ReasoningTokens   gen_ai.usage.details.thoughts_tokens              pydantic-ai, Gemini
+    ReasoningTokens   gen_ai.usage.experimental.reasoning_tokens        Google ADK before 2
+    ReasoningTokens   ai.usage.reasoningTokens                          Vercel AI SDK 5
+    ReasoningTokens   ai.usage.outputTokenDetails.reasoningTokens       Vercel AI SDK 6
+    ReasoningTokens   gen_ai.aggregated_usage.details.reasoning_tokens  pydantic-ai agents
+    TotalTokens       gen_ai.usage.total_tokens                         OpenLLMetry, LangSmith
+    TotalTokens       llm.usage.total_tokens                            OpenLLMetry 0.40
+    TotalTokens       llm.token_count.total                             OpenInference
+    TotalTokens       ai.usage.totalTokens                              Vercel AI SDK 5
+    Resends           http.request.resend_count                         OTel HTTP: 1 is the second attempt
+""")
+
+_EVENTS = _table("""
+    FinishReason      finish_reason                                                     Strands, gen_ai.choice
+    Model             model_dict.model_name                                             LlamaIndex, LLMChatStartEvent
+    Model             response.raw.model                                                LlamaIndex, LLMChatEndEvent
+    ResponseId        response.raw.id                                                   LlamaIndex, LLMChatEndEvent
+    InputTokens       response.raw.usage.prompt_tokens                                  LlamaIndex, LLMChatEndEvent
+    InputTokens       response.raw.usage.input_tokens                                   LlamaIndex, LLMChatEndEvent
+    OutputTokens      response.raw.usage.completion_tokens                              LlamaIndex, LLMChatEndEvent
+    OutputTokens      response.raw.usage.output_tokens                                  LlamaIndex, LLMChatEndEvent
+    CacheReadTokens   response.raw.usage.prompt_tokens_details.cached_tokens            LlamaIndex, LLMChatEndEvent
+    CacheReadTokens   response.raw.usage.cache_read_input_tokens                        LlamaIndex, LLMChatEndEvent
+    CacheWriteTokens  response.raw.usage.cache_creation_input_tokens                    LlamaIndex, LLMChatEndEvent
+    ReasoningTokens   response.raw.usage.completion_tokens_details.reasoning_tokens     LlamaIndex, LLMChatEndEvent
+""")
+
+_CLAUDE_CODE = _table("""
+    Model             model                    Claude Code
+    InputTokens       input_tokens             Claude Code
+    OutputTokens      output_tokens            Claude Code
+    CacheReadTokens   cache_read_tokens        Claude Code
+    CacheWriteTokens  cache_creation_tokens    Claude Code
+    ToolName          tool_name                Claude Code
+    Attempt           attempt                  Claude Code
+    FinishReason      stop_reason              Claude Code
+    ResponseId        response_id              Claude Code
+""")
+
+_RESOURCES = _table("""
+    AgentName     gen_ai.agent.name        OTel GenAI
+    AgentName     agent.name               AgentTracer
+    AgentVersion  gen_ai.agent.version     OTel GenAI
+    AgentVersion  agent.version            AgentTracer
+    AgentVersion  service.version          OTel
+""")
+
+RENAMES: tuple[Rename, ...] = (*_STRINGS, *_INTEGERS, *_EVENTS, *_CLAUDE_CODE, *_RESOURCES)
+"""Every row of the tables above."""
+
+
+def _by_column(*tables: tuple[Rename, ...]) -> dict[str, tuple[str, ...]]:
+    keys: dict[str, tuple[str, ...]] = {}
+    for row in (row for table in tables for row in table):
+        keys[row.column] = (*keys.get(row.column, ()), row.key)
+    return keys
+
+
+SPAN_STRINGS: dict[str, tuple[str, ...]] = _by_column(_STRINGS)
 """Column → attribute keys whose value is a string."""
 
-SPAN_INTEGERS: dict[str, tuple[str, ...]] = {
-    "StepSequence": ("agent.step.sequence",),
-    "Attempt": ("agent.step.attempt",),
-    "InputTokens": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
-    "OutputTokens": (
-        "gen_ai.usage.output_tokens",
-        "gen_ai.usage.completion_tokens",
-        "llm.token_count.completion",
-    ),
-    "CacheReadTokens": (
-        "gen_ai.usage.cache_read.input_tokens",
-        "gen_ai.usage.cache_read_input_tokens",
-        "llm.token_count.prompt_details.cache_read",
-    ),
-    "CacheWriteTokens": (
-        "gen_ai.usage.cache_write.input_tokens",
-        "gen_ai.usage.cache_creation.input_tokens",
-        "gen_ai.usage.cache_creation_input_tokens",
-        "llm.token_count.prompt_details.cache_write",
-    ),
-    "ReasoningTokens": (
-        "gen_ai.usage.reasoning.output_tokens",
-        "gen_ai.usage.reasoning_tokens",
-        "llm.token_count.completion_details.reasoning",
-    ),
-}
-"""Column → attribute keys whose value is a whole number."""
+SPAN_INTEGERS: dict[str, tuple[str, ...]] = _by_column(_INTEGERS)
+"""Column → attribute keys whose value is a whole number. ``TotalTokens`` and ``Resends`` are no columns:
+evidence for others."""
 
-RESOURCE_STRINGS: dict[str, tuple[str, ...]] = {
-    "AgentName": ("gen_ai.agent.name", "agent.name"),
-    "AgentVersion": ("gen_ai.agent.version", "agent.version", "service.version"),
-}
+EVENT_KEYS: dict[str, tuple[str, ...]] = _by_column(_EVENTS)
+"""Column → keys of a span's event that say it of the span."""
+
+SCOPED_KEYS: dict[str, dict[str, tuple[str, ...]]] = {"claude_code": _by_column(_CLAUDE_CODE)}
+"""A part of the scope's name → column → keys too common to be believed of anybody else."""
+
+RESOURCE_STRINGS: dict[str, tuple[str, ...]] = _by_column(_RESOURCES)
 """Column → resource attribute keys that stand in where the row itself has none."""
-
-PROVIDERS: dict[str, str] = {
-    "azure.openai": "azure.ai.openai",
-    "az.ai.openai": "azure.ai.openai",
-    "az.ai.inference": "azure.ai.inference",
-    "azure": "azure.ai.openai",
-    "vertex_ai": "gcp.vertex_ai",
-    "vertexai": "gcp.vertex_ai",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gen_ai",
-    "google_genai": "gcp.gen_ai",
-    "bedrock": "aws.bedrock",
-    "aws": "aws.bedrock",
-    "xai": "x_ai",
-    "mistralai": "mistral_ai",
-    "mistral": "mistral_ai",
-}
-"""Provider values in use → the conventions' values; others stay, in lower case."""
-
-FRAMEWORKS: frozenset[str] = frozenset(
-    """langgraph langchain crewai agno autogen strands-agents microsoft.agent_framework gcp.vertex.agent
-    llama_index llamaindex smolagents haystack pydantic_ai openai_agents""".split()
-)
-"""Frameworks that put their own name where the provider's belongs: not a provider."""
-
-STEP_TYPES: dict[str, dict[str, str]] = {
-    "agent.step.type": {
-        name: name for name in ("plan", "retrieve", "model", "tool", "respond", "memory", "agent", "other")
-    },
-    "openinference.span.kind": {
-        "LLM": "model",
-        "TOOL": "tool",
-        "RETRIEVER": "retrieve",
-        "RERANKER": "retrieve",
-        "EMBEDDING": "retrieve",
-        "AGENT": "agent",
-        "CHAIN": "other",
-        "GUARDRAIL": "other",
-        "EVALUATOR": "other",
-        "PROMPT": "other",
-        "UNKNOWN": "other",
-    },
-    "langsmith.span.kind": {
-        "llm": "model",
-        "tool": "tool",
-        "retriever": "retrieve",
-        "embedding": "retrieve",
-        "chain": "other",
-        "prompt": "other",
-        "parser": "other",
-    },
-    "langfuse.observation.type": {
-        "generation": "model",
-        "tool": "tool",
-        "retriever": "retrieve",
-        "embedding": "retrieve",
-        "agent": "agent",
-        "chain": "other",
-        "guardrail": "other",
-        "evaluator": "other",
-        "span": "other",
-    },
-    "gen_ai.operation.name": {
-        "chat": "model",
-        "generate_content": "model",
-        "text_completion": "model",
-        "llm_request": "model",
-        "embeddings": "retrieve",
-        "retrieval": "retrieve",
-        "vector_db_retrieve": "retrieve",
-        "execute_tool": "tool",
-        "plan": "plan",
-        "invoke_agent": "agent",
-        "invoke_workflow": "agent",
-        "create_agent": "other",
-        "execute_task": "other",
-        "execute_method": "other",
-        "execute_event_loop_cycle": "other",
-        "chain": "other",
-        "handoff": "other",
-        "create_memory_store": "memory",
-        "delete_memory_store": "memory",
-        "create_memory": "memory",
-        "update_memory": "memory",
-        "upsert_memory": "memory",
-        "search_memory": "retrieve",
-        "delete_memory": "memory",
-    },
-    "traceloop.span.kind": {
-        "workflow": "agent",
-        "agent": "agent",
-        "tool": "tool",
-        "task": "other",
-        "handoff": "other",
-    },
-    "llm.request.type": {
-        "chat": "model",
-        "completion": "model",
-        "embedding": "retrieve",
-        "rerank": "retrieve",
-    },
-    "mcp.method.name": {"tools/call": "tool"},
-}
-"""How a span shows its step type: attribute key → value → type, the keys in order of trust."""
-
-PLANNING_NAMES = r"(?i)^(plan|planner|planning)$"
-"""A step of no other type with such a name is a planning step."""

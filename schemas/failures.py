@@ -1,84 +1,149 @@
-"""How a span shows each failure code: a table, a row a rule, the first that matches decides.
+"""How a failure's evidence shows its code: a table, a row a rule, the first that matches decides.
 
-The evidence is ``error.type``, ``exception.type``, ``http.response.status_code``, the exception's message and
-the status message, joined by newlines. It is read in memory and dropped by redaction afterwards.
+    type:openai.ratelimiterror        error.type, exception.type, error.code
+    status:429                        http.response.status_code and its kin
+    error code: 429 - rate limit …    status message, exception message
+
+The evidence is joined by newlines, in lower case. It is read in memory and dropped by redaction afterwards.
 """
 
 from typing import NamedTuple
 
 
 class Rule(NamedTuple):
-    """Evidence that matches ``pattern`` (RE2, case ignored) means ``code``; ``name`` is kept with the row."""
+    """Evidence that matches ``pattern`` (RE2) means ``code``; ``name`` is kept with the row, ``kind`` is the
+    failure type where the evidence says that too."""
 
     name: str
     code: str
     pattern: str
+    kind: str | None = None
+
+
+def _http(codes: str) -> str:
+    """A status code that says it is one, or is all of a line's beginning: any number could stand in a message."""
+    word = r"(?:status|code|error|http(?:/[\d.]+)?)['\"]?\W{0,4}(?:code)?\W{0,4}"
+    return rf"{word}(?:{codes})\b|(?m:^)\W{{0,2}}(?:{codes})\s*(?:[:,;-]|(?m:$))"
 
 
 EVIDENCE_RULES: tuple[Rule, ...] = (
     Rule(
         "context_window",
         "context_length_exceeded",
-        r"context.?(window|length)|maximum context|too many tokens",
+        r"context.?(window|length)|maximum context|prompt is too long|input is too long|too many (input )?tokens"
+        r"|input token count .{0,40}exceeds",
     ),
     Rule(
-        "quota", "quota_exceeded", r"insufficient_quota|quota.?exceeded|exceeded your current quota|billing"
+        "quota",
+        "quota_exceeded",
+        r"insufficient_quota|quota.?exceeded|exceeded your current quota|billing_|credit balance|out of credits",
     ),
-    Rule("rate_limit", "rate_limited", r"rate.?limit|\b429\b|resource_exhausted|throttl|too many requests"),
-    Rule("content_filter", "content_filtered", r"content.?filter|content.?policy|responsible.?ai|\bsafety\b"),
+    Rule(
+        "rate_limit",
+        "rate_limited",
+        rf"rate.?limit|resource_exhausted|throttl|too many requests|{_http('429')}",
+    ),
+    Rule(
+        "content_filter",
+        "content_filtered",
+        r"content.?filter|content.?policy|responsible.?ai|safety_?(block|settings)",
+    ),
     Rule("guardrail", "guardrail_blocked", r"guardrail|tripwire"),
     Rule(
-        "max_steps",
-        "max_steps",
-        r"recursion|max.?(turns|steps|iter)|usagelimit|request_limit|iteration limit|loop limit",
+        "token_budget",
+        "budget_exceeded",
+        r"(total|input|output|request|response)_tokens_limit|budget.?exceeded|exceeded.{0,30}budget|max_budget_usd",
     ),
-    Rule("budget", "budget_exceeded", r"budget"),
-    Rule("tool_unknown", "tool_not_found", r"unknown tool|tool.{0,64}not found|no such tool|tool_not_found"),
-    Rule("handoff", "handoff_failed", r"handoff"),
+    Rule(
+        "max_steps",
+        "max_steps",
+        r"recursion.?(limit|error)|max.?(turns|steps|iter)|maximum (number of )?(turns|steps|iterations)"
+        r"|usagelimit|request_limit|tool_calls_limit|(iteration|loop) limit",
+    ),
+    Rule(
+        "tool_unknown",
+        "tool_not_found",
+        r"unknown tool|no such tool|tool_?not_?found|nonexistent tool"
+        r"|\btool:?\s+['\"`]?[\w.-]+['\"`]?\s+(was |is )?(not found|does not exist|not registered)",
+    ),
+    Rule("handoff", "handoff_failed", r"handoff.{0,40}(fail|error|not found|unknown|invalid)|handoff_?error"),
     Rule(
         "schema",
         "schema_invalid",
-        r"validation.?error|invalid json|jsondecode|modelbehavior|adapterparse|field required|outputparser|schema",
+        r"validation.?error|invalid json|jsondecode|json_invalid|modelbehavior|adapterparse|field required"
+        r"|outputpars(er|ing)|structuredoutput|schema_?(validation|invalid|error)|does not match.{0,20}schema"
+        r"|invalid (tool )?arguments|malformed_function_call",
     ),
-    Rule("timeout", "timeout", r"time(d)?.?out|deadline|\b408\b|\b504\b"),
-    Rule("auth", "auth", r"authenticat|unauthori|permission.?denied|\b401\b|\b403\b|api.?key|forbidden"),
-    Rule("not_found", "not_found", r"not.?found|\b404\b"),
-    Rule("connection", "connection", r"connect|econnrefused|dns|name resolution|network|broken pipe"),
+    Rule(
+        "workflow_timeout",
+        "timeout",
+        r"workflow\w*timeout|timed out after [\d.]+ seconds?\. currently active steps",
+        "orchestration",
+    ),
+    Rule("timeout", "timeout", rf"time(d)?[ _.-]?out|deadline|{_http('408|504')}"),
+    Rule(
+        "auth",
+        "auth",
+        r"authenticat|unauthori[sz]ed|permission_?denied|permission_error|incorrect api.?key"
+        rf"|invalid.{{0,3}}(x-)?api.?key|api.?key (not|is )|forbidden|accessdenied|{_http('401|403')}",
+    ),
+    Rule(
+        "not_found",
+        "not_found",
+        rf"(?m:^)type:.*not_?found|not_found_error|404 not found|model_not_found|{_http('404')}",
+    ),
+    Rule(
+        "connection",
+        "connection",
+        r"connection.?(error|refused|reset|aborted|closed)|connect(ion)?_?error|econn(refused|reset)|name resolution"
+        r"|getaddrinfo|broken pipe|cannot connect|network is unreachable|remoteprotocolerror",
+    ),
     Rule(
         "server_error",
         "server_error",
-        r"internalserver|internal server|\b5\d\d\b|overloaded|unavailable|bad gateway",
+        rf"internal.?server|server_error|overloaded|unavailable|bad gateway|server had an error|{_http('5[0-9][0-9]')}",
     ),
     Rule(
         "invalid_request",
         "invalid_request",
-        r"bad.?request|invalid.?request|\b400\b|\b422\b|invalid.?argument",
+        rf"bad.?request|invalid.?request|invalid.?argument|unprocessable|{_http('400|422')}",
     ),
-    Rule("cancelled", "cancelled", r"cancel"),
+    Rule("cancelled", "cancelled", r"(?m:^)type:.*cancel|\bcancelled\b|\bcanceled\b|user_abort"),
     Rule("unspecific", "error", r""),
 )
 
-FINISH_REASONS: dict[str, str] = {
-    "content_filter": "content_filtered",
-    "content_filtered": "content_filtered",
-    "refusal": "content_filtered",
-    "SAFETY": "content_filtered",
-    "safety": "content_filtered",
+FINISH_FAILURES: dict[str, str] = {
     "length": "truncated",
-    "max_tokens": "truncated",
-    "MAX_TOKENS": "truncated",
+    "content_filter": "content_filtered",
+    "guardrail_intervened": "guardrail_blocked",
+    "model_context_window_exceeded": "context_length_exceeded",
+    "malformed_function_call": "schema_invalid",
     "max_steps": "max_steps",
+    "max_turns": "max_steps",
+    "insufficient_system_resource": "server_error",
+    "network_error": "connection",
+    "error": "error",
 }
-"""Finish reasons that are failures although the call itself succeeded."""
+"""Finish reasons (as ``normalize`` writes them) that are failures although the call itself succeeded."""
 
-DOCUMENT_COUNTS: tuple[str, ...] = ("agent.retrieval.document_count", "gen_ai.retrieval.document_count")
-"""A retrieval step that found nothing: one of these is 0."""
+OWN_CODES: frozenset[str] = frozenset({"max_steps", "guardrail_blocked", "budget_exceeded", "handoff_failed"})
+"""Failures of a container's own: they stand beside the failure of a step inside it."""
+
+SOFT_CODES: frozenset[str] = frozenset({"empty_retrieval", "truncated", "content_filtered"})
+"""Failures after which a run goes on by itself: a run that ends with one is partial, not failed."""
+
+MODEL_CODES: frozenset[str] = frozenset(
+    """rate_limited quota_exceeded context_length_exceeded content_filtered truncated auth timeout
+    server_error schema_invalid connection""".split()
+)
+"""Codes that come from a model's provider, where no step below the failed container shows whose they are."""
 
 TYPE_OF_STEP: dict[str, str] = {
     "model": "model",
     "respond": "model",
     "tool": "tool",
     "retrieve": "retrieval",
+    "embeddings": "retrieval",
     "memory": "retrieval",
 }
-"""Step type → failure type; everything else is orchestration."""
+"""Step type → failure type; a container's is orchestration, or model for ``MODEL_CODES``."""

@@ -25,6 +25,23 @@ TYPED = pa.schema(
         column("RunId", pa.string(), NAME, "agent.run.id, else the trace id"),
         column("AgentName", pa.string(), AGENT_NAME, "gen_ai.agent.name"),
         column("AgentVersion", pa.string(), LABEL, "gen_ai.agent.version, else service.version"),
+        column("FailureType", STRINGS, SAFE, "classify: of an exception, or of an answer that is none"),
+        column("FailureCode", STRINGS, SAFE, "classify"),
+        column("FailureRule", STRINGS, SAFE, "classify: the rule that decided"),
+        column("Operation", pa.string(), LABEL, "gen_ai.operation.name"),
+        column("Provider", pa.string(), LABEL, "gen_ai.provider.name"),
+        column("Model", pa.string(), NAME, "gen_ai.response.model, else gen_ai.request.model"),
+        column(
+            "FinishReason", pa.string(), LABEL, "gen_ai.response.finish_reasons, or finish_reason of the body"
+        ),
+        column("ResponseId", pa.string(), LABEL, "gen_ai.response.id"),
+        column(
+            "InputTokens", pa.uint64(), SAFE, "gen_ai.usage.input_tokens, cached ones included", "{token}"
+        ),
+        column("OutputTokens", pa.uint64(), SAFE, "gen_ai.usage.output_tokens", "{token}"),
+        column("CacheReadTokens", pa.uint64(), SAFE, "gen_ai.usage.cache_read.input_tokens", "{token}"),
+        column("CacheWriteTokens", pa.uint64(), SAFE, "gen_ai.usage.cache_write.input_tokens", "{token}"),
+        column("ReasoningTokens", pa.uint64(), SAFE, "gen_ai.usage.reasoning.output_tokens", "{token}"),
         column("PolicyHash", STRINGS, SAFE, "redaction: the policy that the row passed"),
         column("RedactedCount", pa.uint32(), SAFE, "redaction: values dropped, masked or hashed"),
         column("RedactedBytes", pa.uint64(), SAFE, "redaction: size of what was dropped", "By"),

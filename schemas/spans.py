@@ -66,6 +66,9 @@ TYPED = pa.schema(
         column("UserHash", pa.string(), HASHED, "user.id, hashed"),
         column("FinishReason", pa.string(), LABEL, "gen_ai.response.finish_reasons, the first"),
         column(
+            "ResponseId", pa.string(), LABEL, "gen_ai.response.id: the same on every span around one call"
+        ),
+        column(
             "InputTokens", pa.uint64(), SAFE, "gen_ai.usage.input_tokens, cached ones included", "{token}"
         ),
         column("OutputTokens", pa.uint64(), SAFE, "gen_ai.usage.output_tokens", "{token}"),

@@ -1,9 +1,9 @@
-"""Options of the test suite."""
+"""Options of the whole suite."""
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--regenerate-golden", action="store_true", help="write golden files anew, to be read as a diff"
+        "--update-golden", action="store_true", help="write golden files anew; review them as a diff"
     )

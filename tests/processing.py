@@ -12,6 +12,7 @@ from agenttracer.collector.component import Context, Options, Processor
 from agenttracer.collector.decode import decode
 from agenttracer.collector.processors.classify import Classify
 from agenttracer.collector.processors.normalize import Normalize
+from agenttracer.collector.processors.price import Price, PriceOptions
 from agenttracer.collector.processors.redaction import Redaction, RedactionOptions
 from agenttracer.collector.telemetry import Telemetry
 from agenttracer.schemas.batch import Batch, Place, Signal
@@ -31,6 +32,13 @@ def normalize() -> Normalize:
 
 def classify() -> Classify:
     return Classify(Options(), Context("classify", Telemetry()))
+
+
+def price(telemetry: Telemetry | None = None, **options: Any) -> Price:
+    """A started price processor."""
+    made = Price(PriceOptions(**options), Context("price", telemetry or Telemetry()))
+    asyncio.run(made.start())
+    return made
 
 
 def redaction(folder: Path, **options: Any) -> Redaction:

@@ -14,12 +14,22 @@ from agenttracer import __version__
 from agenttracer.collector.cli import (
     collector_command,
     dead_letter_command,
+    diff_command,
     erase_command,
     policy_command,
+    reprice_command,
     runs_command,
 )
 
-_COMMANDS = (collector_command, runs_command, dead_letter_command, erase_command, policy_command)
+_COMMANDS = (
+    collector_command,
+    runs_command,
+    diff_command,
+    policy_command,
+    reprice_command,
+    dead_letter_command,
+    erase_command,
+)
 _INSTALL = "pip install 'agenttracer[collector]'"
 
 

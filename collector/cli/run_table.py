@@ -1,7 +1,7 @@
 """Runs as a table, the newest first, or as a line each.
 
-run       agent             status   started   duration  steps    tokens  first failure
-e3fa0d92  customer-support  failure  14:03:11     15 ms      7  1145/201  tool/timeout
+run       agent             status   started   duration  steps    tokens       USD  failures
+e3fa0d92  customer-support  failure  14:03:11     15 ms      7  1145/201  0.000292  tool/timeout +1
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agenttracer.collector.cli.run_queries import Row
-from agenttracer.collector.cli.terminal import format_ms, text
+from agenttracer.collector.cli.terminal import format_ms, format_usd, text
 
 STATUS_STYLES = {
     "success": "green",
@@ -41,7 +41,8 @@ def make_run_table(runs: Sequence[Row]) -> Table:
     table.add_column("duration", justify="right", no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
     table.add_column("tokens", justify="right", no_wrap=True)
-    table.add_column("first failure", overflow="fold")
+    table.add_column("USD", justify="right", no_wrap=True)
+    table.add_column("failures", overflow="fold")
     length = short_id_length([run["RunId"] for run in runs])
     for run in runs:
         tenant = [text(run["TenantId"])] if several_tenants else []
@@ -57,16 +58,17 @@ def _fields(run: Row) -> list[Text]:
         text(format_ms(run["DurationMs"])),
         text(run["Steps"]),
         text(tokens(run)),
-        text(failure(run), "red" if run["Status"] == "failure" else "yellow"),
+        text(format_usd(run["CostUsd"])),
+        text(_failures(run), "red" if run["Status"] == "failure" else "yellow"),
     ]
 
 
 def make_run_line(run: Row) -> Text:
     """One run without a table round it, its whole id last."""
-    agent, outcome, began, duration, steps, used, failed = _fields(run)
+    agent, outcome, began, duration, steps, used, cost, failed = _fields(run)
     return Text.assemble(
         began, "  ", _padded(outcome, 9), "  ", _padded(agent, 24), f"{duration.plain:>8}  ",
-        f"{steps.plain:>3} steps  ", f"{used.plain:>12}  ", _padded(failed, 24), text(run["RunId"]),
+        f"{steps.plain:>3} steps  ", f"{used.plain:>12}  {cost.plain:>9}  ", _padded(failed, 24), text(run["RunId"]),
     )  # fmt: skip
 
 
@@ -109,3 +111,9 @@ def tokens(row: Row) -> str:
 def failure(row: Row) -> str:
     """``type/code`` of what failed first."""
     return f"{row['FailureType']}/{row['FailureCode']}" if row["FailureCode"] else ""
+
+
+def _failures(run: Row) -> str:
+    """What failed first, and how many more failures there were."""
+    more = run["Failures"] - 1
+    return f"{failure(run)} +{more}" if failure(run) and more > 0 else failure(run)

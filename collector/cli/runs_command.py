@@ -48,13 +48,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             action.add_argument("run_id", metavar="RUN_ID", help="its id, or how the id begins")
         else:
             _add_filters(action, limit=20 if name == "list" else 10)
-        _add_store(action)
+        add_store(action)
 
 
 def _add_filters(action: argparse.ArgumentParser, limit: int) -> None:
     action.add_argument(
         "--limit",
-        type=_count,
+        type=count,
         default=limit,
         metavar="N",
         help="most runs to begin with (default: %(default)s)",
@@ -63,14 +63,15 @@ def _add_filters(action: argparse.ArgumentParser, limit: int) -> None:
     action.add_argument("--status", type=_status, metavar="STATUS", help=f"only {', '.join(RunStatus)}")
     action.add_argument(
         "--since",
-        type=_duration,
+        type=duration,
         default=0.0,
         metavar="DURATION",
         help="only those seen in the last 30m, 1h, 7d",
     )
 
 
-def _add_store(action: argparse.ArgumentParser) -> None:
+def add_store(action: argparse.ArgumentParser) -> None:
+    """Flags that say which store, which tenant, and that a program reads the answer."""
     action.add_argument("--tenant", default="", metavar="NAME", help="only this tenant's")
     action.add_argument("--json", action="store_true", help="print JSON")
     action.add_argument(
@@ -82,7 +83,8 @@ def _add_store(action: argparse.ArgumentParser) -> None:
     action.add_argument("--database", default="default", metavar="NAME", help="default: %(default)s")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """An argument that says how many runs."""
     value = int(text)
     if not 1 <= value <= _MAX_RUNS:
         raise argparse.ArgumentTypeError(f"must be from 1 to {_MAX_RUNS}")
@@ -96,7 +98,8 @@ def _status(text: str) -> str:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(RunStatus)}") from None
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
+    """An argument that says for how long, in seconds."""
     try:
         return parse_duration_seconds(text)
     except ValueError as error:

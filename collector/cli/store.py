@@ -31,7 +31,9 @@ _CAUSES = {
     **dict.fromkeys(
         (192, 193, 194, 516), "the user or the password is wrong; set CLICKHOUSE_USER and CLICKHOUSE_PASSWORD"
     ),
-    497: "the user may not read it; grant SELECT on the tables to the user",
+    164: "it is served for reading only; stop the collector that has it open, or give CLICKHOUSE_USER and "
+    "CLICKHOUSE_PASSWORD of a user that may write (clickhouse_http::users, readonly: false)",
+    497: "the user may not do that; grant SELECT on the tables to the user, and ALTER to one that reprices",
 }
 
 
@@ -48,6 +50,13 @@ class Store:
         """The rows, by column; raises ``StartError``."""
         try:
             return [dict(row) for row in self._client.query(sql, parameters=dict(parameters)).named_results()]
+        except (ClickHouseError, OSError) as error:
+            raise _cannot_ask(self._where, error) from None
+
+    def run(self, sql: str) -> None:
+        """Run one statement that changes rows; raises ``StartError``."""
+        try:
+            self._client.command(sql)
         except (ClickHouseError, OSError) as error:
             raise _cannot_ask(self._where, error) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 
 from rich.console import Console
 from rich.text import Text
@@ -20,6 +21,14 @@ def text(value: object, style: str = "") -> Text:
     """A value as it is, markup and all, but for characters that move a cursor; nothing for None."""
     shown = "" if value is None else str(value)
     return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown), style=style)
+
+
+def format_usd(dollars: Decimal | float | None) -> str:
+    """A cost with as many decimals as tell something: ``12.50``, ``0.0312``, ``0.000213``; nothing if unknown."""
+    if dollars is None:
+        return ""
+    decimals = 2 if dollars >= 1 or not dollars else 4 if dollars >= 0.01 else 6
+    return f"{dollars:.{decimals}f}"
 
 
 def format_ms(milliseconds: float) -> str:

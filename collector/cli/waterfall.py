@@ -1,8 +1,8 @@
 """One run as a waterfall: its steps below each other, each a bar from when it began to when it ended.
 
 agent     customer-support      ████████████████████████████████    24 ms
-plan        choose_actions      ███████████                        8.2 ms
-tool        order_service  1                ██                     1.5 ms             timeout (recovered)
+model       gpt-4o-mini         ███████████                        8.2 ms  412/35  0.000083
+tool        order_service  1                ██                     1.5 ms                    timeout (recovered)
 tool        order_service  2                  ██                   1.5 ms
 """
 
@@ -18,7 +18,7 @@ from rich.text import Text
 
 from agenttracer.collector.cli.run_queries import Row
 from agenttracer.collector.cli.run_table import failure, started, status, tokens
-from agenttracer.collector.cli.terminal import format_ms, text
+from agenttracer.collector.cli.terminal import format_ms, format_usd, text
 
 _TYPE_STYLES = {
     "plan": "blue",
@@ -40,7 +40,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MIN_BAR_CHARACTERS = 12
 _MAX_BAR_CHARACTERS = 60
 _MAX_NAME_CHARACTERS = 32
-_FIXED_CHARACTERS = 46
+_FIXED_CHARACTERS = 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ def make_waterfall(run: Row, steps: Sequence[Row], failures: Sequence[Row], cons
     table.add_column("", no_wrap=True)
     table.add_column("duration", justify="right", no_wrap=True)
     table.add_column("tokens", justify="right", no_wrap=True)
+    table.add_column("USD", justify="right", no_wrap=True)
     table.add_column("failure", overflow="fold")
     for line, bar in zip(lines, bars, strict=True):
         step = line.step
@@ -79,6 +80,7 @@ def make_waterfall(run: Row, steps: Sequence[Row], failures: Sequence[Row], cons
             text(bar, line.bar_style),
             text(format_ms(step["DurationMs"])),
             text(tokens(step)),
+            text(format_usd(step["CostUsd"])),
             text(line.failure, "yellow" if line.recovered else "red"),
         )
     return Group(_facts(run), "", table)
@@ -145,6 +147,6 @@ def _facts(run: Row) -> Group:
     if used := tokens(run):
         counts.append(f"{used} tokens")
     if run["CostUsd"] is not None:
-        counts.append(f"{run['CostUsd']} USD")
+        counts.append(f"{format_usd(run['CostUsd'])} USD")
     second = f"{started(run['StartTimeNs'])}  {format_ms(run['DurationMs'])}  {', '.join(counts)}"
     return Group(first, text(second), text(f"trace {run['TraceId']}", "dim"))

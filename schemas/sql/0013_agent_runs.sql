@@ -1,6 +1,6 @@
 -- Runs: one row each, in however many inserts its spans came. A root that ended decides the status; while a
 -- run goes on, EndTime is null and DurationMs the time so far.
-CREATE VIEW IF NOT EXISTS agent_runs{on_cluster}
+CREATE OR REPLACE VIEW agent_runs{on_cluster}
 AS SELECT
     TenantId,
     RunId,

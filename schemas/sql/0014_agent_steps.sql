@@ -1,5 +1,5 @@
 -- Steps: one row for each span that is a step of a run.
-CREATE VIEW IF NOT EXISTS agent_steps{on_cluster}
+CREATE OR REPLACE VIEW agent_steps{on_cluster}
 AS SELECT
     TenantId,
     RunId,

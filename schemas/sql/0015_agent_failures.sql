@@ -1,6 +1,6 @@
 -- Failures: one row for each step that failed of itself. It recovered if a later try of the same step of the
 -- same run did not fail; only runs with failures are searched for one.
-CREATE VIEW IF NOT EXISTS agent_failures{on_cluster}
+CREATE OR REPLACE VIEW agent_failures{on_cluster}
 AS SELECT
     f.TenantId AS TenantId,
     f.RunId AS RunId,

@@ -119,7 +119,7 @@ def test_the_books_balance(replayed: RunningCollector) -> None:
 def test_what_analysis_needs_is_in_the_store(replayed: RunningCollector) -> None:
     """Step types, models, tokens, failures and runs are there to be asked."""
     rows = replayed.query(
-        "SELECT count() FROM agent_steps WHERE StepType = 'model' AND Model != ''",
+        "SELECT count() FROM agent_steps WHERE StepType IN ('model', 'respond') AND Model != ''",
         "SELECT sum(InputTokens) > 0, sum(OutputTokens) > 0 FROM agent_steps",
         "SELECT uniq(FailureCode) FROM agent_failures",
         "SELECT count() FROM agent_runs WHERE Status IN ('success', 'failure', 'partial')",

@@ -3,7 +3,7 @@
 Numbers, ids, times and statuses are exact. Names and labels are counted dialect by dialect against a golden table,
 ``tests/golden/privacy_utility.json``, which also lists every value that may stay and didn't, by key and reason:
 
-    pytest tests/privacy/test_utility.py --regenerate-golden
+    pytest tests/privacy/test_utility.py --update-golden
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_the_golden_table_is_what_survives(corpus: Corpus, request: pytest.Fixtu
         "allowed keys and columns that lost values, by reason": corpus.dropped(),
         "numbers that were dropped: given and kept": corpus.numbers(),
     }
-    if request.config.getoption("--regenerate-golden"):
+    if request.config.getoption("--update-golden"):
         text = json.dumps(table, indent=1, ensure_ascii=False)
         GOLDEN.write_text(_short_lists(text) + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from agenttracer.collector.cli import runs_command
 from agenttracer.collector.cli.main import main
 from agenttracer.collector.cli.run_table import short_id_length
-from agenttracer.collector.cli.terminal import format_ms
+from agenttracer.collector.cli.terminal import format_ms, format_usd
 from agenttracer.collector.cli.waterfall import draw_bars, in_call_order
 from tests.batches import make_batch
 from tests.clickhouse_server import ClickHouseServer, clickhouse_server
@@ -40,7 +41,8 @@ def root(run: str, status: str, **columns: Any) -> dict[str, Any]:
 FAILED = [
     root("failed-1", "failure", AgentName="support"),
     span("failed-1", 2, 0, 25, 1, StepType="plan", StepName="choose"),
-    span("failed-1", 3, 0, 25, 2, StepType="model", Model="small-1", InputTokens=120, OutputTokens=30),
+    span("failed-1", 3, 0, 25, 2, StepType="model", Model="small-1", InputTokens=120, OutputTokens=30,
+         CostUsd=Decimal("0.000213")),
     span(
         "failed-1", 4, 25, 25, 1, StepType="tool", StepName="orders", Attempt=1, FailureType="tool",
         FailureCode="timeout", StatusCode="Error",
@@ -91,14 +93,14 @@ def listed(capsys: Capture, *arguments: str) -> list[tuple[str, str]]:
 
 @pytest.mark.usefixtures("here")
 def test_list_is_a_table(capsys: Capture) -> None:
-    """A line a run: enough of its id, agent, status, duration, steps, tokens, what failed first."""
+    """A line a run: enough of its id, agent, status, duration, steps, tokens, cost, what failed first of how many."""
     assert 0 == main(["runs", "list", "--tenant", "acme"])
 
     lines = capsys.readouterr().out.splitlines()
     (line,) = (line for line in lines if "failed-1" in line)
     fields = line.split()
     assert ["failed-1", "support", "failure"] == fields[:3]
-    assert ["100", "ms", "6", "120/30", "tool/timeout"] == fields[-5:]
+    assert ["100", "ms", "6", "120/30", "0.000213", "tool/timeout", "+1"] == fields[-7:]
     assert 4 == len(lines)
 
 
@@ -130,6 +132,8 @@ def test_filters_are_values_not_sql(capsys: Capture) -> None:
 @pytest.mark.usefixtures("here")
 def test_a_row_has_the_views_columns(capsys: Capture) -> None:
     """Times in UTC; an unknown cost is null."""
+    main(["runs", "list", "--json", "--status", "success"])
+    assert {None} == {run["CostUsd"] for run in json.loads(capsys.readouterr().out)}
     main(["runs", "list", "--json", "--status", "failure"])
 
     (run,) = json.loads(capsys.readouterr().out)
@@ -137,7 +141,7 @@ def test_a_row_has_the_views_columns(capsys: Capture) -> None:
         "AgentName": "support", "AgentVersion": "1.2", "ServiceName": "shop", "Status": "failure",
         "StartTime": "2026-09-21T14:13:20.000000000Z", "EndTime": "2026-09-21T14:13:20.100000000Z",
         "DurationMs": 100.0, "Steps": 6, "ModelCalls": 1, "ToolCalls": 2, "Failures": 2, "InputTokens": 120,
-        "OutputTokens": 30, "CostUsd": None, "FailureType": "tool", "FailureCode": "timeout",
+        "OutputTokens": 30, "CostUsd": 0.000213, "FailureType": "tool", "FailureCode": "timeout",
     }  # fmt: skip
     assert expected == {name: run[name] for name in expected}
 
@@ -149,6 +153,7 @@ def test_show_is_a_waterfall(capsys: Capture) -> None:
 
     out = capsys.readouterr().out
     assert "run failed-1  support 1.2  failure  tool/timeout" in out
+    assert "2 failures, 120/30 tokens, 0.000213 USD" in out
     lines = out.splitlines()[5:]
     expected = [
         ["agent", "support"],
@@ -162,6 +167,7 @@ def test_show_is_a_waterfall(capsys: Capture) -> None:
     assert lines[1].index("choose") + 2 == lines[2].index("small-1")
     starts = [line.index("█") for line in lines]
     assert [0, 0, 0, 15, 30, 45] == [start - starts[0] for start in starts]
+    assert ["120/30", "0.000213"] == lines[2].split()[-2:]
     assert "tool/timeout (recovered)" in lines[3]
     assert lines[5].rstrip().endswith("model/rate_limited")
 
@@ -325,7 +331,7 @@ def test_tail_lines_are_for_people(
 
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith("failed-1")
-    assert "tool/timeout" in line
+    assert "0.000213  tool/timeout +1" in line
 
 
 @pytest.mark.parametrize(
@@ -351,6 +357,13 @@ def test_durations_have_their_own_size() -> None:
     """From a fraction of a millisecond to hours."""
     shown = [format_ms(ms) for ms in (0.04, 9.96, 312.4, 4200, 59_960, 200_000, 7_500_000)]
     assert ["0.0 ms", "10.0 ms", "312 ms", "4.2 s", "60.0 s", "3m 20s", "2h 5m"] == shown
+
+
+def test_costs_show_what_they_tell() -> None:
+    """Cents of a dollar, or fractions of one; nothing for a cost that nobody knows."""
+    shown = [format_usd(Decimal(usd)) for usd in ("12.5", "1", "0.03125", "0.000213", "0")]
+    assert ["12.50", "1.00", "0.0312", "0.000213", "0.00"] == shown
+    assert "" == format_usd(None)
 
 
 def test_calls_come_before_what_they_called() -> None:

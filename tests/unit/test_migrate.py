@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -61,13 +62,18 @@ def test_files_are_numbered_without_gaps_and_make_every_table_that_is_inserted()
     assert set(FLATTENED) <= {step.name for step in STEPS}
 
 
+REPEATABLE = re.compile("IF NOT EXISTS|CREATE OR REPLACE VIEW|NOT IN")
+
+
 def test_every_file_is_one_statement_that_may_be_repeated() -> None:
     """So that a crash between a statement and its record is mended by running it again."""
     statements = [
         "\n".join(line for line in step.sql.splitlines() if not line.startswith("--")) for step in STEPS
     ]
     assert [] == [
-        sql for sql in statements if "IF NOT EXISTS" not in sql or ";" in sql or "{on_cluster}" not in sql
+        sql
+        for sql in statements
+        if not REPEATABLE.search(sql) or ";" in sql or ("{on_cluster}" not in sql and "INSERT" not in sql)
     ]
 
 

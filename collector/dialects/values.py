@@ -1,0 +1,99 @@
+"""Values of any dialect → the conventions' own: providers, operations, finish reasons, token counts, attempts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agenttracer.collector.attributes import map_values
+from agenttracer.collector.dialects.columns import EVIDENCE, Columns
+from agenttracer.collector.dialects.scopes import matches, rows_of_scopes
+from agenttracer.schemas.batch import Batch
+from agenttracer.schemas.dialect_values import (
+    EXCLUSIVE_COUNTS,
+    FINISH_REASONS,
+    FRAMEWORKS,
+    MODEL_PROVIDERS,
+    OPERATIONS,
+    PROVIDERS,
+)
+from agenttracer.schemas.semconv import RUN_STATUS_ALIASES, RunStatus
+
+_STATUSES = {**{status.value: status.value for status in RunStatus}, **RUN_STATUS_ALIASES}
+
+
+def translate(columns: Columns, batch: Batch) -> None:
+    """Puts every column's values into the conventions' words."""
+    if (status := columns.get("RunStatus")) is not None:
+        columns["RunStatus"] = map_values(status, _STATUSES).dictionary_encode()
+    if (operation := columns.get("Operation")) is not None:
+        columns["Operation"] = _known(operation, OPERATIONS)
+    if (reason := columns.get("FinishReason")) is not None:
+        columns["FinishReason"] = _known(reason, FINISH_REASONS)
+    _providers(columns)
+    _include_cached_tokens(columns, batch)
+    if (resends := columns.get("Resends")) is not None:
+        attempts = pc.add(resends, 1)
+        own = columns.get("Attempt")
+        columns["Attempt"] = attempts if own is None else pc.coalesce(own, attempts)
+    for name in EVIDENCE:
+        columns.pop(name, None)
+
+
+def _known(values: pa.StringArray, table: dict[str, str]) -> pa.StringArray:
+    """Values that the table knows, in whatever case, in its words; others as they came: a detector that redaction
+    runs on them later may go by their case."""
+    encoded = values.dictionary_encode()
+    words = [table.get(value.lower(), value) for value in encoded.dictionary.to_pylist()]
+    return pa.array(words, pa.string()).take(encoded.indices)
+
+
+def _providers(columns: Columns) -> None:
+    """Who serves the model: as named, unless a framework named itself; else who alone owns such a model."""
+    provider, model = columns.get("Provider"), columns.get("Model")
+    if provider is not None:
+        encoded = provider.dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        known = [None if name.lower() in FRAMEWORKS else PROVIDERS.get(name.lower(), name) for name in names]
+        columns["Provider"] = provider = pa.array(known, pa.string()).take(encoded.indices)
+    if model is None or (provider is not None and not provider.null_count):
+        return
+    encoded = model.dictionary_encode()
+    owners = [_owner(name) for name in encoded.dictionary.to_pylist()]
+    if any(owners):
+        owner = pa.array(owners, pa.string()).take(encoded.indices)
+        columns["Provider"] = owner if provider is None else pc.coalesce(provider, owner)
+
+
+def _owner(model: str) -> str | None:
+    return next((owner for pattern, owner in MODEL_PROVIDERS if matches(pattern, model[:128].lower())), None)
+
+
+def _include_cached_tokens(columns: Columns, batch: Batch) -> None:
+    """Input tokens with the cached ones, where a dialect counts them apart."""
+    given = columns.get("InputTokens")
+    cached = [columns[name] for name in ("CacheReadTokens", "CacheWriteTokens") if name in columns]
+    if given is None or not cached:
+        return
+    inputs = _numbers(given)
+    cache = np.sum([_numbers(column) for column in cached], axis=0)
+    # More cached than read at all, or a total that holds both: the count can't include them.
+    apart = cache > inputs
+    if (total := columns.get("TotalTokens")) is not None:
+        written = _numbers(columns["OutputTokens"]) if "OutputTokens" in columns else 0
+        apart |= (cache > 0) & (_numbers(total) == inputs + written + cache)
+    for rule in EXCLUSIVE_COUNTS:
+        rows = rows_of_scopes(batch, rule.scope)
+        if rows is not None and (provider := columns.get("Provider")) is not None:
+            named = pc.is_in(provider, pa.array(sorted(rule.providers))).to_numpy(zero_copy_only=False)
+            apart |= rows & named
+    apart &= given.is_valid().to_numpy(zero_copy_only=False)
+    if apart.any():
+        whole = pa.array((inputs + cache)[apart], pa.uint64())
+        columns["InputTokens"] = pc.replace_with_mask(given, pa.array(apart), whole)
+
+
+def _numbers(column: pa.Array) -> np.ndarray:
+    numbers: np.ndarray = pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return numbers
