@@ -103,7 +103,8 @@ _HASHED = """
 """
 
 _LISTS = """
-    gen_ai.response.finish_reasons gen_ai.request.encoding_formats agent.capabilities agent.data_sources agent.artifact.meta
+    gen_ai.response.finish_reasons gen_ai.request.encoding_formats agent.capabilities agent.data_sources
+    agent.artifact.meta
 """
 
 ALLOWED: dict[str, str] = {

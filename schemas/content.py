@@ -4,6 +4,7 @@
     INPUT       what went into a step: prompts, questions, arguments
     OUTPUT      what came out of it: responses, results
     DOCUMENTS   what was found
+    ERROR       what exceptions say, which is made of all of these
 
 Sources: OpenTelemetry GenAI conventions (current and the deprecated names in use), OpenInference,
 OpenLLMetry, and what frameworks were captured to send. The list names content, it doesn't protect from
@@ -16,6 +17,7 @@ SYSTEM = "system"
 INPUT = "input"
 OUTPUT = "output"
 DOCUMENTS = "documents"
+ERROR = "error"
 
 _KEYS = {
     SYSTEM: """
@@ -46,6 +48,8 @@ _KEYS = {
         haystack.component.output haystack.agent.output langfuse.observation.output langfuse.trace.output
         ai.response.text ai.response.object ai.response.toolCalls ai.toolCall.result mlflow.spanOutputs
         response_data answer anthropic.tool_result.content gen_ai.evaluation.explanation logfire.msg
+    """,
+    ERROR: """
         error.message error.stack_trace exception.message exception.stacktrace
         gen_ai.framework.error.message langfuse.observation.status_message crewai.tool.failure.message
     """,

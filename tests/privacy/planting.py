@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from agenttracer.schemas.attributes import ALLOWED, ALLOWED_PREFIXES, HASHED
-from agenttracer.schemas.dialects import RESOURCE_STRINGS, SPAN_STRINGS
+from agenttracer.schemas.dialects import EVENT_KEYS, RESOURCE_STRINGS, SCOPED_KEYS, SPAN_STRINGS
 from tests.privacy.markers import CLASSES, WORDS, Form, Mint
 from tests.privacy.places import ANY_VALUE, KEY_VALUE, LEVELS, is_text, may_be_label
 
@@ -31,7 +31,8 @@ Classes = Mapping[str, Sequence[Form]]
 _HASHED_COLUMNS = ("ConversationId", "UserHash")
 _MAY_BE_LABELS = {key for key, meaning in ALLOWED.items() if meaning != HASHED} | {
     key
-    for column, keys in (*SPAN_STRINGS.items(), *RESOURCE_STRINGS.items())
+    for table in (SPAN_STRINGS, RESOURCE_STRINGS, EVENT_KEYS, *SCOPED_KEYS.values())
+    for column, keys in table.items()
     if column not in _HASHED_COLUMNS
     for key in keys
 }
