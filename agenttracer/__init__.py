@@ -11,9 +11,11 @@ _VERBS = {
     "AgentTracer": "agenttracer.instrumentation.tracer",
     "Run": "agenttracer.instrumentation.run",
     "Step": "agenttracer.instrumentation.step",
+    "instrument": "agenttracer.instrumentation.libraries.switching",
+    "uninstrument": "agenttracer.instrumentation.libraries.switching",
 }
 
-__all__ = ["AgentTracer", "Run", "Step", "__version__"]
+__all__ = ["AgentTracer", "Run", "Step", "__version__", "instrument", "uninstrument"]
 __version__ = "0.1.0"
 
 
