@@ -27,7 +27,7 @@ class Endpoint:
     url: str | None
     insecure: bool | None
 
-    def signal_url(self, signal: Literal["traces", "logs"]) -> str | None:
+    def signal_url(self, signal: Literal["traces", "logs", "metrics"]) -> str | None:
         """The address for a signal, as the exporter of this protocol wants it."""
         if self.url is None or self.protocol == "grpc":
             return self.url

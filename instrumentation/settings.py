@@ -1,6 +1,12 @@
 """What a tracer was asked to do beyond sending spans."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agenttracer.instrumentation.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -15,3 +21,6 @@ class Settings:
 
     exit_timeout_seconds: float = 5.0
     """Longest wait for what is unsent when the program ends."""
+
+    policy: Policy | None = None
+    """What takes attributes away before they leave."""

@@ -53,7 +53,8 @@ _LABELS = """
     agent.run.status agent.step.type agent.failure.type agent.failure.code agent.type agent.category
     agent.deployment.type agent.version agent.code.hash agent.config.hash agent.prompt.hash agent.prompt.version
     agent.artifact.content_type agent.artifact.sha256 agent.artifact.key agent.health.check.status
-    agent.memory.kind agent.metric.unit agent.tool.definition.hash
+    agent.memory.kind agent.memory.id agent.metric.unit agent.metric.label agent.tool.definition.hash agent.tool.version
+    agent.learning.pattern
     redaction.policy redaction.redacted.count
 """
 
@@ -70,7 +71,7 @@ _NAMES = """
     crewai.agent.role crewai.crew.name crewai.flow.name crewai.method.name crewai.task.agent
     haystack.component.name langfuse.observation.model.name litellm.provider.model
     agent.run.id agent.run.name agent.id agent.step.name agent.artifact.name agent.health.check.name agent.metric.name
-    agent.prompt.name
+    agent.prompt.name gen_ai.prompt.name
 """
 
 _TOOLS = """
@@ -82,10 +83,12 @@ _HASHED = """
     traceloop.association.properties.user_id traceloop.association.properties.session_id
     traceloop.association.properties.thread_id langsmith.metadata.user_id langsmith.metadata.session_id
     langsmith.metadata.thread_id crewai.principal.id gcp.vertex.agent.session_id anthropic.session.id
+    agent.memory.hash agent.run.input.hash
 """
 
 _LISTS = """
-    gen_ai.response.finish_reasons agent.capabilities agent.data_sources agent.artifact.meta
+    gen_ai.response.finish_reasons agent.capabilities agent.data_sources agent.artifact.meta agent.tags
+    agent.prompt.variables agent.run.input.fields
 """
 
 ALLOWED: dict[str, str] = {
@@ -100,6 +103,7 @@ ALLOWED: dict[str, str] = {
 ALLOWED_PREFIXES: dict[str, str] = {
     "agent.step.metadata.": LABEL,
     "agent.run.metadata.": LABEL,
+    "agent.metadata.": LABEL,
     "agent.run.result.": LABEL,
     "agent.artifact.meta.": LABEL,
     "agent.health.": LABEL,

@@ -12,7 +12,7 @@ import pytest
 from agenttracer import AgentTracer
 from agenttracer.instrumentation import guard
 from agenttracer.instrumentation.run_context import Agent
-from agenttracer.instrumentation.setup import make_resource
+from agenttracer.instrumentation.resource import make_resource
 from tests.sdk_fakes import grpc_collector, http_collector
 
 
