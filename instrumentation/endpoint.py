@@ -8,8 +8,7 @@ none given                                            OTEL_EXPORTER_OTLP_*, else
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
 
 Protocol = Literal["grpc", "http/protobuf"]
@@ -19,8 +18,7 @@ _SIGNAL_PATHS = ("/v1/traces", "/v1/logs", "/v1/metrics")
 _PROTOCOLS = ("grpc", "http/protobuf")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An OTLP address. ``url`` has no signal's path; None lets the exporters read the environment."""
 
     protocol: Protocol

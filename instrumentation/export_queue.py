@@ -11,8 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakMethod
 
 # The key is OpenTelemetry's contract with instrumentations: they make no spans of the exporter's own calls.
@@ -36,8 +35,7 @@ class Sender(Protocol[Exported]):
         """Abort a ``send`` under way and let go of connections."""
 
 
-@dataclass(frozen=True)
-class QueueStats:
+class QueueStats(NamedTuple):
     """What became of the items that a queue was given."""
 
     accepted: int

@@ -9,8 +9,6 @@ program that brings its own TracerProvider has that with one line:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,18 +28,18 @@ if TYPE_CHECKING:
 _POSITION = create_key("agenttracer-position")
 
 
-@dataclass(frozen=True)
 class Agent:
     """Who acts: the identity that every run of a tracer shares."""
 
-    id: str
-    version: str | None = None
-
-    @cached_property
-    def attributes(self) -> Mapping[str, str]:
+    def __init__(self, id: str, version: str | None = None) -> None:
+        self.id = id
+        self.version = version
+        self.attributes: Mapping[str, str] = {
+            semconv.GEN_AI_AGENT_ID: id,
+            semconv.GEN_AI_AGENT_NAME: id,
+            **({semconv.GEN_AI_AGENT_VERSION: version} if version else {}),
+        }
         """The agent on root spans and events."""
-        version = {semconv.GEN_AI_AGENT_VERSION: self.version} if self.version else {}
-        return {semconv.GEN_AI_AGENT_ID: self.id, semconv.GEN_AI_AGENT_NAME: self.id, **version}
 
 
 class RunScope:

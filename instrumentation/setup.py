@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry._logs import Logger, LoggerProvider, NoOpLoggerProvider, get_logger_provider
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 _SCOPE = "agenttracer"
 
 
-@dataclass(frozen=True)
-class Signals:
+class Signals(NamedTuple):
     """Where a tracer's spans and events go in: queues of ours to flush and close, others' providers to flush."""
 
     tracer: trace.Tracer
@@ -123,7 +121,7 @@ def with_policy(settings: Settings, file: str | os.PathLike[str] | None) -> Sett
         return settings
     from agenttracer.instrumentation.policy import read_policy
 
-    return replace(settings, policy=read_policy(file))
+    return settings._replace(policy=read_policy(file))
 
 
 def make_spool(folder: str | os.PathLike[str], max_bytes: int) -> Spool:

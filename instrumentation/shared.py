@@ -13,7 +13,6 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -111,8 +110,7 @@ def _keep(fresh: Signals) -> Signals:
         _kept = own_tracer_provider(fresh.resource, queueing), queueing, logs
     traces, queueing, logs = _kept
     queueing.queue, logs.queue = fresh.span_queue, fresh.log_queue
-    return replace(
-        fresh,
+    return fresh._replace(
         tracer=traces.get_tracer("agenttracer"),
         logger=logs.get_logger("agenttracer"),
         tracer_provider=traces,

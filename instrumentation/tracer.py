@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from agenttracer.instrumentation.stats import TracerStats
 
 
+_DEFAULTS = Settings()
+
+
 class AgentTracer(Lifecycle, Ingest):
     """Records the runs of one agent. Never raises into the program, blocks it or grows without bound.
 
@@ -73,9 +76,9 @@ class AgentTracer(Lifecycle, Ingest):
         spool_dir: str | os.PathLike[str] | None = None,
         max_spool_bytes: int = 64 * 2**20,
         policy_file: str | os.PathLike[str] | None = None,
-        send_error_messages: bool = Settings.send_error_messages,
-        max_artifact_bytes: int = Settings.max_artifact_bytes,
-        exit_timeout_seconds: float = Settings.exit_timeout_seconds,
+        send_error_messages: bool = _DEFAULTS.send_error_messages,
+        max_artifact_bytes: int = _DEFAULTS.max_artifact_bytes,
+        exit_timeout_seconds: float = _DEFAULTS.exit_timeout_seconds,
     ) -> None:
         self._settings = Settings(send_error_messages, max_artifact_bytes, exit_timeout_seconds)
         version = None if agent_version is None else str(agent_version)
