@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agenttracer.instrumentation.agent_config import AgentConfig
     from agenttracer.instrumentation.ai_metrics import AiMetrics
     from agenttracer.instrumentation.health import HealthChecks
+    from agenttracer.instrumentation.metrics import MetricPipeline
     from agenttracer.instrumentation.monitor import Monitor
     from agenttracer.instrumentation.monitoring import MonitoringConfig
     from agenttracer.instrumentation.run_context import Agent
@@ -39,6 +40,7 @@ class Lifecycle(Records):
 
     _monitor: Monitor | None = None
     _checks: HealthChecks | None = None
+    _pipeline: MetricPipeline | None = None
     _is_registered = False
 
     @guarded("register")
@@ -76,7 +78,9 @@ class Lifecycle(Records):
 
         chosen = read_monitoring_config(config)
         self._stop_monitoring(monotonic() + 1.0)
-        pipeline = MetricPipeline(self._signals)
+        pipeline = self._pipeline
+        if pipeline is None or pipeline.queue is not None:  # ours was closed; the program's provider goes on
+            pipeline = self._pipeline = MetricPipeline(self._signals)
         if chosen.enable_performance_monitoring:
             pipeline.count_tasks(self.agent, self._tasks)
         if chosen.enable_resource_monitoring:

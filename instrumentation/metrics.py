@@ -32,7 +32,9 @@ class MetricPipeline:
         self.queue: ExportQueue[Any] | None = None
         self._reader: Any = None
         self._hosts: Any = None
-        self._is_open = True
+        self._is_counted = False
+        self.counts_tasks = False
+        """Whether the counts are told; off once closed, for the program's provider keeps its instruments."""
         self.provider: Any = None
         if signals.endpoint is None:
             from opentelemetry.metrics import get_meter_provider
@@ -55,11 +57,14 @@ class MetricPipeline:
 
     def count_tasks(self, agent: Agent, tasks: Tasks) -> None:
         """Tell the counts of tasks, and the uptime, at every collection."""
+        self.counts_tasks = True
+        if self._is_counted:
+            return
+        self._is_counted = True
 
         def observe(name: str) -> Any:
             def callback(options: CallbackOptions) -> Iterable[Observation]:
-                # The program's provider keeps the instrument; a later pipeline must not count twice.
-                return [Observation(getattr(tasks, name), agent.attributes)] if self._is_open else []
+                return [Observation(getattr(tasks, name), agent.attributes)] if self.counts_tasks else []
 
             return [callback]
 
@@ -94,7 +99,7 @@ class MetricPipeline:
         if self.queue is not None:
             self.collect()
             self.queue.close(timeout_seconds)
-        self._is_open = False
+        self.counts_tasks = False
         if self._hosts is not None:
             self._hosts.close()
         if self.queue is not None:
