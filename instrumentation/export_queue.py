@@ -18,8 +18,7 @@ from weakref import WeakMethod
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from agenttracer.instrumentation.guard import guard, report
-
-THREAD_NAME = "agenttracer-export"
+from agenttracer.instrumentation.quiet import THREAD_NAME
 
 Item = TypeVar("Item")
 Exported = TypeVar("Exported", contravariant=True)

@@ -12,6 +12,7 @@ from opentelemetry.sdk import trace as sdk_trace
 
 from agenttracer.instrumentation.endpoint import Endpoint
 from agenttracer.instrumentation.export_queue import ExportQueue, Sender
+from agenttracer.instrumentation.quiet import QUIET
 
 if TYPE_CHECKING:
     from agenttracer.instrumentation.spool import Spool
@@ -30,6 +31,7 @@ class OtlpSender:
 
     def __init__(self, exporter: Any) -> None:
         self._exporter = exporter
+        QUIET.begin()
 
     def send(self, batch: Sequence[Any]) -> bool:
         """Export, with the exporter's own retries; False when it gave up."""
@@ -38,6 +40,7 @@ class OtlpSender:
     def shutdown(self) -> None:
         """Close the exporter's connection, which ends an export under way."""
         self._exporter.shutdown()
+        QUIET.end()
 
 
 class MetricSender(OtlpSender):

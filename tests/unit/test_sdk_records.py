@@ -14,7 +14,7 @@ from agenttracer.instrumentation import guard
 from agenttracer.instrumentation.provenance import code_hash, git_revision
 from tests.sdk_fakes import Recording
 
-SECRET = "Bob prefers tea, bob@example.com"
+CONTENT = "Bob prefers tea, bob@example.com"
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +35,9 @@ def _everything(recording: Recording) -> str:
 
 def test_a_run_has_a_result_and_says_what_it_was_given(recording: Recording) -> None:
     """The summary's scalars; of the input its size, hash and the fields' types."""
-    payload = {"prompt": SECRET, "frames": 180, "options": {"a": 1}}
+    payload = {"prompt": CONTENT, "frames": 180, "options": {"a": 1}}
     with recording.tracer.start_run(input=payload) as run:
-        run.set_result({"frames": 180, "label": "entry_peek", "text": SECRET})
+        run.set_result({"frames": 180, "label": "entry_peek", "text": CONTENT})
 
     root = recording.root
     raw = json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
@@ -56,7 +56,7 @@ def test_metrics_are_events_with_a_number_or_a_label(
     with recording.tracer.start_run(run_id="r1") as run:
         run.record_metric("confidence", 0.92, "1")
         run.record_metric("verdict", "approved")
-        run.record_metric("answer", SECRET)
+        run.record_metric("answer", CONTENT)
     recording.tracer.record_metric("accuracy", 95, "%")
 
     found = [dict(event.attributes) for event in recording.events if event.event_name == "agent.metric"]
@@ -71,9 +71,9 @@ def test_metrics_are_events_with_a_number_or_a_label(
 
 def test_prompts_and_tools_are_known_by_their_hash(recording: Recording) -> None:
     """Name, version, hash, size and variables; never the text. What is returned is metadata for steps."""
-    template = f"You are {SECRET} {{question}}"
+    template = f"You are {CONTENT} {{question}}"
     prompt = recording.tracer.register_prompt_template("triage", template, "3", ["question"])
-    digest = recording.tracer.register_tool("search_kb", {"description": SECRET}, version="2")
+    digest = recording.tracer.register_tool("search_kb", {"description": CONTENT}, version="2")
     with recording.tracer.start_run() as run, run.step("model", "m", metadata=prompt):
         pass
 
@@ -104,14 +104,14 @@ def test_prompts_and_tools_are_known_by_their_hash(recording: Recording) -> None
 def test_memory_is_a_step_and_an_event_without_its_content(recording: Recording) -> None:
     """Storing returns an id; searching is a step of its own."""
     with recording.tracer.start_run() as run:
-        memory_id = run.store_memory(SECRET, kind="preference", importance=0.8)
+        memory_id = run.store_memory(CONTENT, kind="preference", importance=0.8)
         with run.search_memory("preferences") as step:
             step.add_metadata({"result_count": 2})
 
     stored = recording.attributes("upsert_memory store_memory")
     event = next(dict(event.attributes) for event in recording.events if event.event_name == "agent.memory")
     for attributes in (stored, event):
-        assert (memory_id, "preference", 0.8, len(SECRET)) == tuple(
+        assert (memory_id, "preference", 0.8, len(CONTENT)) == tuple(
             attributes[f"agent.memory.{key}"] for key in ("id", "kind", "importance", "size_bytes")
         )
     assert 2 == recording.attributes("search_memory preferences")["agent.retrieval.document_count"]
@@ -121,7 +121,7 @@ def test_memory_is_a_step_and_an_event_without_its_content(recording: Recording)
 def test_what_was_learned_is_a_label(recording: Recording) -> None:
     """With how sure it is and on what evidence; a sentence is refused."""
     recording.tracer.record_learning_pattern("retry-after-429", confidence=0.7, evidence_count=12)
-    recording.tracer.record_learning_pattern(SECRET)
+    recording.tracer.record_learning_pattern(CONTENT)
 
     (event,) = recording.events
     assert ("retry-after-429", 0.7, 12) == tuple(
@@ -140,10 +140,10 @@ def test_provenance_names_model_code_config_prompt_and_seed(
         provider="acme",
         prompt={"prompt_name": "motion", "prompt_version": "4", "prompt_hash": "f00"},
         seed=7,
-        config={"api_key": SECRET},
+        config={"api_key": CONTENT},
         code=test_what_was_learned_is_a_label,
     )
-    with recording.tracer.start_run(provenance={**provenance, "note": SECRET}):
+    with recording.tracer.start_run(provenance={**provenance, "note": CONTENT}):
         pass
 
     root = recording.root
@@ -156,7 +156,7 @@ def test_provenance_names_model_code_config_prompt_and_seed(
         "gen_ai.prompt.version": "4",
         "agent.prompt.hash": "f00",
         "gen_ai.request.seed": 7,
-        "agent.config.hash": hashlib.sha256(f'{{"api_key":"{SECRET}"}}'.encode()).hexdigest(),
+        "agent.config.hash": hashlib.sha256(f'{{"api_key":"{CONTENT}"}}'.encode()).hexdigest(),
     }
     assert expected == {key: root[key] for key in expected}
     assert 64 == len(root["agent.code.hash"])
@@ -240,7 +240,7 @@ def test_a_run_that_is_over_can_be_told_afterwards(recording: Recording) -> None
 
 def test_a_failed_run_can_be_told_afterwards(recording: Recording) -> None:
     """With its type and code; the message stays here."""
-    recording.tracer.ingest_failure("r1", "tool", "timeout", SECRET)
+    recording.tracer.ingest_failure("r1", "tool", "timeout", CONTENT)
 
     root = recording.root
     assert ("failure", "tool", "timeout") == tuple(

@@ -11,8 +11,8 @@ import pytest
 
 from agenttracer import AgentTracer
 from agenttracer.instrumentation import guard
-from agenttracer.instrumentation.run_context import Agent
 from agenttracer.instrumentation.resource import make_resource
+from agenttracer.instrumentation.run_context import Agent
 from tests.sdk_fakes import grpc_collector, http_collector
 
 

@@ -92,7 +92,7 @@ def test_replay_is_in_order_stops_at_a_failure_and_skips_what_another_process_se
         sent.append(payload)
         return payload != b"3"
 
-    first = sorted(tmp_path.iterdir())[0]
+    first = min(tmp_path.iterdir())
     with first.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert not spool.replay("traces", send)
