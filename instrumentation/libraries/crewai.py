@@ -51,6 +51,8 @@ _STARTS = {
 }
 """An event that opens a span; every other start event is CrewAI's inner workings."""
 
+_INTERNAL_FLOWS = ("AgentExecutor",)  # how an agent works inside, since it is a flow itself
+
 
 def switch_on(tracer: Tracer) -> Callable[[], None]:
     """Read what the bus emits; returns what undoes it."""
@@ -85,7 +87,7 @@ class Listener:
     def read(self, event: Any, handling: BaseException | None = None) -> None:
         """Open or close the span of one event. ``handling``: the exception around its emission."""
         start = _STARTS.get(event.type)
-        if start is not None:
+        if start is not None and getattr(event, "flow_name", None) not in _INTERNAL_FLOWS:
             self._spans.start(event.event_id, event.parent_event_id, start.step_type, start.name(event))
         elif event.type.endswith("_started"):
             self._spans.skip(event.event_id, event.parent_event_id)

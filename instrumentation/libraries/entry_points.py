@@ -64,6 +64,12 @@ class CrewAI(_Instrumentor):
     framework = "crewai"
 
 
+class LlamaIndex(_Instrumentor):
+    """LlamaIndex."""
+
+    framework = "llama_index"
+
+
 class PydanticAI(_Instrumentor):
     """Pydantic AI."""
 

@@ -16,8 +16,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agents.tracing import SpanImpl, TracingProcessor, add_trace_processor
+from agents.tracing import TracingProcessor, add_trace_processor
 from agents.tracing.setup import get_trace_provider
+from agents.tracing.spans import SpanImpl
 from opentelemetry.trace import Tracer
 
 from agenttracer.instrumentation.content import hashed_id
@@ -34,10 +35,11 @@ _STEP_TYPES = {
     "response": StepType.MODEL,
     "handoff": StepType.OTHER,
     "guardrail": StepType.OTHER,
+    "custom": StepType.OTHER,
     "transcription": StepType.MODEL,
     "speech": StepType.MODEL,
 }
-"""A span's kind → its step type; the rest (tasks, turns, groups) is the SDK's inner workings."""
+"""A span's kind → its step type; the rest (tasks, turns, lists of tools) is the SDK's inner workings."""
 
 _REDACTED = "redacted"  # what the SDK writes in place of a tool's error
 
@@ -71,9 +73,11 @@ class Processor(TracingProcessor):
     def __init__(self, tracer: Tracer) -> None:
         self._spans = LibrarySpans(tracer, "openai_agents")
         self._failures: dict[str, Failure] = {}
+        self._handled: dict[str, int] = {}
 
     @guarded("openai_agents trace")
     def on_trace_start(self, trace: Any) -> None:
+        self._handled[trace.trace_id] = id(sys.exc_info()[1])
         self._spans.start(trace.trace_id, None, StepType.AGENT, trace.name)
         if trace.group_id is not None:
             conversation = hashed_id(trace.group_id, "group_id")
@@ -81,7 +85,10 @@ class Processor(TracingProcessor):
 
     @guarded("openai_agents trace")
     def on_trace_end(self, trace: Any) -> None:
-        self._spans.end(trace.trace_id)
+        """The SDK's traces end well whatever happens: an exception that leaves one is seen only here."""
+        error = sys.exc_info()[1]
+        passes = isinstance(error, Exception) and id(error) != self._handled.pop(trace.trace_id, None)
+        self._spans.end(trace.trace_id, error=error if passes else None)
 
     @guarded("openai_agents span")
     def on_span_start(self, span: Any) -> None:
@@ -90,9 +97,10 @@ class Processor(TracingProcessor):
         if step_type is None:
             self._spans.skip(span.span_id, parent)
             return
-        name = getattr(data, "model", None) if step_type is StepType.MODEL else getattr(data, "name", None)
+        named = getattr(data, "name", None) or data.type
+        name = getattr(data, "model", None) if step_type is StepType.MODEL else named
         facts = {"provider": "openai"} if data.type == "response" else {}
-        self._spans.start(span.span_id, parent, step_type, name or data.type, facts)
+        self._spans.start(span.span_id, parent, step_type, name, facts)
 
     @guarded("openai_agents span")
     def on_span_end(self, span: Any) -> None:
@@ -115,6 +123,7 @@ class Processor(TracingProcessor):
     def shutdown(self) -> None:
         self._spans.close()
         self._failures.clear()
+        self._handled.clear()
 
     def force_flush(self) -> None:
         """Nothing waits here: spans go to OpenTelemetry as they end."""

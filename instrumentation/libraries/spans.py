@@ -26,6 +26,7 @@ from agenttracer.schemas import semconv
 from agenttracer.schemas.semconv import FailureCode, StepType
 
 _MAX_OPEN = 10_000  # a library that never closes what it opens must not fill the host's memory
+_MAX_DEPTH = 100
 _NAME_ATTRIBUTES = {
     StepType.TOOL: semconv.GEN_AI_TOOL_NAME,
     StepType.AGENT: semconv.GEN_AI_AGENT_NAME,
@@ -34,9 +35,10 @@ _NAME_ATTRIBUTES = {
 
 
 @dataclass
-class _Open:
+class OpenSpan:
     """A span under way."""
 
+    key: Hashable
     span: Span
     step_type: StepType
     context: Context
@@ -54,7 +56,7 @@ class LibrarySpans:
         self._tracer = tracer
         self._library = library
         self._lock = Lock()
-        self._open: OrderedDict[Hashable, _Open | Hashable] = OrderedDict()
+        self._open: OrderedDict[Hashable, OpenSpan | Hashable] = OrderedDict()
 
     def start(
         self,
@@ -65,7 +67,6 @@ class LibrarySpans:
         facts: Mapping[str, object] | None = None,
         *,
         current: bool = True,
-        start_time_ns: int | None = None,
     ) -> None:
         """Open a span. ``name``: of the tool, agent, model or step; one that is no name is left out.
 
@@ -73,7 +74,7 @@ class LibrarySpans:
         ``current``: make it the current span until it ends, so that spans made inside it become its children.
         """
         previous = get_current()
-        enclosing = self._find(parent)
+        enclosing = self.find(parent)
         above = enclosing.context if enclosing else previous
         position = current_position(above)
         named = str(name) if isinstance(name, str) and is_name(name) else None
@@ -89,10 +90,9 @@ class LibrarySpans:
             f"{(operation or step_type).value} {named or self._library}",
             context=above,
             attributes=attributes,
-            start_time=start_time_ns,
         )
         context = set_span_in_context(span, previous if current else above)
-        opened = _Open(span, step_type, context, previous, position, parent, monotonic())
+        opened = OpenSpan(key, span, step_type, context, previous, position, parent, monotonic())
         self._remember(key, opened)
         if current:
             attach(context)
@@ -104,50 +104,61 @@ class LibrarySpans:
 
     def first_chunk(self, key: Hashable) -> None:
         """Note when an answer began to arrive; only the first call counts."""
-        opened = self._find(key)
+        opened = self.find(key)
         if opened is not None and opened.started is not None:
             seconds, opened.started = monotonic() - opened.started, None
             opened.span.set_attribute(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds)
 
     def attribute(self, key: Hashable, attribute: str, value: str | int | float | None) -> None:
         """Set one attribute of an open span. A text must be an id that the collector hashes."""
-        opened = self._find(key)
+        opened = self.find(key)
         if opened is not None and value is not None:
             opened.span.set_attribute(attribute, value)
+
+    def outermost(self, key: Hashable) -> Hashable:
+        """The id of the open span that encloses all others around this one."""
+        found = None
+        with self._lock:
+            for _ in range(_MAX_DEPTH):
+                entry = self._open.get(key)
+                if entry is None:
+                    break
+                found = key if isinstance(entry, OpenSpan) else found
+                key = entry.parent if isinstance(entry, OpenSpan) else entry
+        return found
 
     def end(
         self,
         key: Hashable,
         facts: Mapping[str, object] | None = None,
         error: BaseException | Failure | None = None,
-        *,
-        end_time_ns: int | None = None,
     ) -> None:
         """Close a span; an error makes it failed, with the code that its class or text is evidence of."""
         with self._lock:
             opened = self._open.pop(key, None)
-        if not isinstance(opened, _Open):
+        if not isinstance(opened, OpenSpan):
             return
         if get_current() is opened.context:
             # Not by token: in a generator or another task the token would be another context's.
             attach(opened.previous)
-        opened.span.set_attributes(metadata_attributes(facts or {}, semconv.AGENT_STEP_METADATA))
+        if facts:
+            opened.span.set_attributes(metadata_attributes(facts, semconv.AGENT_STEP_METADATA))
         if error is not None:
             self._fail(opened, error)
-        opened.span.end(end_time_ns)
+        opened.span.end()
 
     def close(self) -> None:
         """End what is still open."""
         with self._lock:
-            left = [opened for opened in self._open.values() if isinstance(opened, _Open)]
+            left = [opened for opened in self._open.values() if isinstance(opened, OpenSpan)]
             self._open.clear()
         for opened in left:
             opened.span.end()
 
-    def _fail(self, opened: _Open, error: BaseException | Failure) -> None:
+    def _fail(self, opened: OpenSpan, error: BaseException | Failure) -> None:
         failure = error if isinstance(error, Failure) else failure_of(error)
         identity = id(error) if isinstance(error, BaseException) else None
-        outer = self._find(opened.parent)
+        outer = self.find(opened.parent)
         if outer is not None:
             outer.passed_on = identity
         opened.span.set_attribute(semconv.ERROR_TYPE, failure.error_type)
@@ -161,21 +172,21 @@ class LibrarySpans:
                 opened.position.add_failures(1)
         opened.span.set_status(StatusCode.ERROR)
 
-    def _remember(self, key: Hashable, entry: _Open | Hashable) -> None:
+    def _remember(self, key: Hashable, entry: OpenSpan | Hashable) -> None:
         with self._lock:
             self._open[key] = entry
             oldest = self._open.popitem(last=False)[1] if len(self._open) > _MAX_OPEN else None
-        if isinstance(oldest, _Open):
+        if isinstance(oldest, OpenSpan):
             oldest.span.end()
 
-    def _find(self, key: Hashable) -> _Open | None:
+    def find(self, key: Hashable) -> OpenSpan | None:
         """The span of a key, or of what encloses it."""
         with self._lock:
-            for _ in range(100):
+            for _ in range(_MAX_DEPTH):
                 if key is None:
                     return None
                 entry = self._open.get(key)
-                if entry is None or isinstance(entry, _Open):
+                if entry is None or isinstance(entry, OpenSpan):
                     return entry
                 key = entry
         return None

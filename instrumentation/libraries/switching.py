@@ -103,7 +103,9 @@ def _switch_on(way: Way, name: str, tracer_provider: trace.TracerProvider) -> Ca
     module = import_module(module_name)
     if way.kind is not Kind.UPSTREAM:
         of_ours = way.kind is Kind.OURS
-        source = tracer_provider.get_tracer(f"agenttracer.{name}", __version__) if of_ours else tracer_provider
+        source = (
+            tracer_provider.get_tracer(f"agenttracer.{name}", __version__) if of_ours else tracer_provider
+        )
         undo: Callable[[], None] = module.switch_on(source)
         return undo
     instrumentor = getattr(module, cls)()

@@ -56,10 +56,7 @@ FRAMEWORKS: Final = (
         "llama_index",
         "llama-index-core",
         "llama_index.core",
-        (
-            _openinference("llama_index", "LlamaIndexInstrumentor", "4.6", "0.14.19", _AGENT),
-            _genai("llama_index", "LlamaIndexInstrumentor", "0.14.19", "1"),
-        ),
+        (_ours("llama_index", "0.14.19", "1", _AGENT),),
         others=("llamaindex",),
     ),
     Framework("pydantic_ai", "pydantic-ai-slim", "pydantic_ai", (_native("pydantic_ai", "1", "3", _AGENT),)),

@@ -1,0 +1,44 @@
+"""What every program here shares: how it is switched on, and how it ends.
+
+python langgraph_agent.py instrument            agenttracer.instrument() first, then the framework's import
+opentelemetry-instrument python langgraph_agent.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def secret(place: str) -> str:
+    """A text that must be found nowhere."""
+    return f"CANARY-{place} alice.canary@example.com"
+
+
+def switch_on() -> None:
+    """Instrument, unless opentelemetry-instrument has done it."""
+    if sys.argv[1:] == ["instrument"]:
+        import agenttracer
+
+        agenttracer.instrument()
+
+
+def must_raise(call: Callable[[], Any], kind: type[BaseException]) -> None:
+    """Run something that fails in the model: the host must get the framework's own exception."""
+    try:
+        call()
+    except kind as error:
+        print(json.dumps({"raised": type(error).__name__}))
+    else:
+        raise SystemExit("the model's error did not reach the program")
+
+
+def finish() -> None:
+    """Switch off, which sends what waits."""
+    if sys.argv[1:] == ["instrument"]:
+        from agenttracer.instrumentation.libraries.switching import SWITCHBOARD, uninstrument
+
+        print(json.dumps({outcome.framework: outcome.state for outcome in SWITCHBOARD.outcomes()}))
+        uninstrument()
