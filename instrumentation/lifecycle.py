@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from agenttracer.instrumentation.content import name_or
 from agenttracer.instrumentation.guard import guarded
@@ -37,6 +37,8 @@ class Lifecycle(Records):
         _signals: Signals
         _tasks: Tasks
         _ai_metrics: AiMetrics | None
+
+        def close(self, timeout_seconds: float | None = None) -> None: ...
 
     _monitor: Monitor | None = None
     _checks: HealthChecks | None = None
@@ -88,6 +90,20 @@ class Lifecycle(Records):
         if chosen.enable_ai_monitoring:
             self._ai_metrics = AiMetrics(pipeline.meter)
         self._monitor = Monitor(chosen, self._health_checks(), pipeline, self._tasks, self._record)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        import asyncio
+
+        await asyncio.to_thread(self.close)  # it waits for the network, the event loop must not
 
     def _health_checks(self) -> HealthChecks:
         if self._checks is None:

@@ -119,6 +119,8 @@ class RunAttributes(SpanProcessor):
         if position is None or not span.is_recording():
             return
         present = span.attributes or {}
+        if semconv.AGENT_RUN_ID in present:  # the SDK's own
+            return
         for key, value in position.scope.attributes.items():
             if key not in present:
                 span.set_attribute(key, value)

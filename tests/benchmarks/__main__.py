@@ -1,4 +1,4 @@
-"""Measures the collector beside Rotel and prints what it measured; asserts nothing.
+"""Measures the collector beside Rotel, and the SDK beside OpenTelemetry's; prints it, and asserts nothing.
 
 make bench
 python -m tests.benchmarks --quick                    a look at whether it works
@@ -17,8 +17,9 @@ from pathlib import Path
 from tests.benchmarks.collector import Collector
 from tests.benchmarks.grpc_floor import GrpcFloor
 from tests.benchmarks.measure import Load, measure
-from tests.benchmarks.report import machine, print_machine, print_runs, print_stages
+from tests.benchmarks.report import machine, print_machine, print_runs, print_sdk, print_stages
 from tests.benchmarks.rotel import Rotel, install_rotel
+from tests.benchmarks.sdk import measure_sdk
 from tests.benchmarks.stages import measure_stages
 from tests.benchmarks.target import Target
 
@@ -29,6 +30,7 @@ _TARGETS: Mapping[str, Callable[[str], Target]] = {
     "floor": lambda transport: GrpcFloor(),
 }
 _STAGES = "stages"
+_SDK = "sdk"
 
 _LOADS = {1000: Load(1000, 400, warm_up=40, in_flight=8), 10: Load(10, 6000, warm_up=600, in_flight=32)}
 _QUICK = {1000: Load(1000, 16, warm_up=8, in_flight=8), 10: Load(10, 200, warm_up=64, in_flight=32)}
@@ -48,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = machine(version)
     print_machine(facts)
     found: dict[str, object] = {"machine": facts}
+    if _SDK in chosen:
+        sdk = measure_sdk(quick=options.quick)
+        print_sdk(sdk)
+        found[_SDK] = sdk
     if _STAGES in chosen:
         stages = measure_stages(quick=options.quick)
         print_stages(stages)
@@ -98,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_STAGES, *_TARGETS]
+    every = [_SDK, _STAGES, *_TARGETS]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
     parser.add_argument("--transport", choices=("grpc", "http"), default="grpc", help="OTLP over what")
