@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 
 from agenttracer.instrumentation.libraries.framework import Framework
 
@@ -33,13 +33,28 @@ def active_instrumentor(framework: Framework) -> str | None:
     return None
 
 
-def loaded_instrumentor(framework: Framework, disabled: frozenset[str]) -> str | None:
+def loaded_instrumentor(framework: Framework, disabled: frozenset[str] = frozenset()) -> str | None:
     """The module of an upstream instrumentor that ``opentelemetry-instrument`` loads for a framework."""
+    return next(iter(loaded_instrumentors(framework, disabled)), None)
+
+
+def loaded_instrumentors(framework: Framework, disabled: frozenset[str] = frozenset()) -> list[str]:
+    """The modules of all of them: it loads every family that is installed."""
     modules = modules_of_others(framework)
-    for point in entry_points(group=_GROUP):
-        if point.module in modules and point.name not in disabled:
-            return point.module
-    return None
+    return [
+        point.module
+        for point in entry_points(group=_GROUP)
+        if point.module in modules and point.name not in disabled and not _is_skipped(point)
+    ]
+
+
+def _is_skipped(point: EntryPoint) -> bool:
+    """Whether opentelemetry-instrument passes over an instrumentor because of what else it wants installed."""
+    try:
+        from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
+    except ImportError:  # without the command nothing is loaded by it
+        return False
+    return point.dist is not None and get_dist_dependency_conflicts(point.dist) is not None
 
 
 def modules_of_others(framework: Framework) -> tuple[str, ...]:
