@@ -184,7 +184,7 @@ class ExportQueue(Generic[Item]):
 
     def _work(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        # Now, not with the first batch: a program that is about to end may not import any more by then.
+        # Now, not with the first batch: the transport takes longer to load than a short program takes to end.
         self._connected()
         while batch := self._next_batch():
             sent = self._send([item for item, _ in batch])

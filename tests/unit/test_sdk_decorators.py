@@ -149,9 +149,14 @@ def test_threads_with_a_copied_context_stay_in_the_step(recording: Recording) ->
 def test_a_generator_is_a_stream(recording: Recording) -> None:
     """Its step ends with it, counts the pieces, and knows how long the first took; values go both ways."""
 
+    @tool
+    def inner() -> None:
+        pass
+
     @model("answer")
     def answer() -> Generator[str, str, int]:
         heard = yield "a"
+        inner()
         yield heard + "b"
         return 7
 
@@ -166,6 +171,8 @@ def test_a_generator_is_a_stream(recording: Recording) -> None:
         assert "xb" == stream.send("x")  # type: ignore[attr-defined]
         assert [] == list(stream)
 
+    parent = recording.span("execute_tool inner").parent
+    assert recording.span("chat answer").context.span_id == parent.span_id  # type: ignore[union-attr]
     attributes = recording.attributes("chat answer")
     assert 2 == attributes["agent.step.chunk_count"]
     assert 0 <= attributes["gen_ai.response.time_to_first_chunk"] < 5

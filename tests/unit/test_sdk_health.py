@@ -178,7 +178,7 @@ def test_a_monitored_agent_reports_by_itself() -> None:
 
 
 def test_the_programs_meter_provider_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is added to it but instruments, and started again they do not count twice."""
+    """Nothing is added to it but instruments: started again they do not count twice, closed they say nothing."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     monkeypatch.setattr("opentelemetry.metrics.get_meter_provider", lambda: provider)
@@ -196,6 +196,7 @@ def test_the_programs_meter_provider_is_used(monkeypatch: pytest.MonkeyPatch) ->
         for metric in scope.metrics
     }
     recording.tracer.close()
+    assert reader.get_metrics_data() is None
     provider.shutdown()
 
     assert [1] == points["agent.tasks.completed"]

@@ -1,7 +1,6 @@
 """Whatever becomes of the collector, the process or the thread: the program goes on, and nothing is lost unseen."""
 
 import asyncio
-import logging
 import multiprocessing
 import os
 import signal
@@ -108,7 +107,7 @@ def test_a_forked_child_reports_its_own_runs() -> None:
     """As gunicorn with ``--preload`` and multiprocessing do it: the parent's tracer, used before and after."""
     with grpc_collector() as collector:
         done = _run(f"""
-            import os
+            import os, time
             from agenttracer import AgentTracer
             tracer = AgentTracer("support", api_url="http://127.0.0.1:{collector.port}")
             tracer.start_monitoring()
@@ -120,6 +119,7 @@ def test_a_forked_child_reports_its_own_runs() -> None:
                 child = os.fork()
                 if child == 0:
                     with tracer.start_run(run_id=f"child-{{number}}"): pass
+                    while tracer.stats().events.accepted < 2: time.sleep(0.01)  # the run's start, a heartbeat
                     sent = tracer.flush(10)
                     stats = tracer.stats().spans
                     os._exit(0 if sent and (1, 1, 0) == tuple(stats)[:3] else 1)
@@ -132,6 +132,7 @@ def test_a_forked_child_reports_its_own_runs() -> None:
 
     assert 0 == done.returncode, done.stderr
     assert ["after", "before", "child-0", "child-1", "waiting"] == _run_ids(collector)
+    assert 3 == [record.event_name for record in collector.records].count("agent.heartbeat")
 
 
 def _in_child(tracer: AgentTracer, name: str) -> None:
@@ -245,16 +246,26 @@ def test_nothing_floods_the_log_when_the_collector_is_away(url: str) -> None:
 
 def test_a_logging_setup_of_the_programs_is_left_as_it_was() -> None:
     """No handler, no level, no filter stays on any logger once the tracer is closed."""
-    exporter = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
-    loggers = [logging.getLogger(name) for name in ("", "agenttracer", "opentelemetry", exporter)]
-    before = [(list(logger.handlers), list(logger.filters), logger.level) for logger in loggers]
     with grpc_collector() as collector:
-        tracer = AgentTracer("support", api_url=f"http://127.0.0.1:{collector.port}")
-        _work(tracer, 1)
-        assert tracer.flush(10)
-        tracer.close()
+        done = _run(f"""
+            import logging
+            import opentelemetry.exporter.otlp.proto.grpc.exporter
+            from agenttracer import AgentTracer
+            names = ["", "agenttracer", "opentelemetry", "opentelemetry.exporter.otlp.proto.grpc.exporter"]
+            def state():
+                loggers = [logging.getLogger(name) for name in names]
+                return [(list(logger.handlers), list(logger.filters), logger.level) for logger in loggers]
+            before = state()
+            tracer = AgentTracer("support", api_url="http://127.0.0.1:{collector.port}")
+            with tracer.start_run():
+                pass
+            assert tracer.flush(10)
+            assert before != state()
+            tracer.close()
+            assert before == state()
+        """)
 
-    assert before == [(list(logger.handlers), list(logger.filters), logger.level) for logger in loggers]
+    assert 0 == done.returncode, done.stderr
 
 
 def test_closing_leaves_no_thread_behind() -> None:
