@@ -1,7 +1,7 @@
 """AgentTracer: see what AI agents do, without storing what they say.
 
 The names below are the SDK's whole public surface. They load on first use, so that importing
-``agenttracer`` costs a program nothing until it asks for one of them.
+``agenttracer`` costs a program nothing until it asks for one of them. Type checkers read ``__init__.pyi``.
 """
 
 from importlib import import_module

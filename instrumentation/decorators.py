@@ -21,7 +21,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 from opentelemetry.context import get_current
 
@@ -51,8 +51,41 @@ def step(
     return decorate
 
 
+class StepDecorator(Protocol):
+    """``@tool``, ``@tool("name")`` and ``@tool(name=…, metadata=…)``."""
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+
+    @overload
+    def __call__(
+        self,
+        function: str | None = None,
+        /,
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Callable[[F], F]: ...
+
+
+@overload
+def agent(function: F, /) -> F: ...
+
+
+@overload
+def agent(
+    function: str | None = None,
+    /,
+    *,
+    name: str | None = None,
+    tracer: AgentTracer | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> Callable[[F], F]: ...
+
+
 def agent(
     function: Callable[..., Any] | str | None = None,
+    /,
     *,
     name: str | None = None,
     tracer: AgentTracer | None = None,
@@ -70,9 +103,10 @@ def agent(
     return decorate(function) if callable(function) else decorate
 
 
-def _shorthand(type: StepType) -> Callable[..., Any]:
+def _shorthand(type: StepType) -> StepDecorator:
     def decorator(
         function: Callable[..., Any] | str | None = None,
+        /,
         *,
         name: str | None = None,
         metadata: Mapping[str, object] | None = None,
@@ -83,7 +117,7 @@ def _shorthand(type: StepType) -> Callable[..., Any]:
 
     decorator.__name__ = decorator.__qualname__ = type.value
     decorator.__doc__ = f"``@{type.value}``, ``@{type.value}('name')``: ``step`` of type {type.value}."
-    return decorator
+    return cast(StepDecorator, decorator)
 
 
 plan = _shorthand(StepType.PLAN)

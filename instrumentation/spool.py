@@ -4,8 +4,8 @@
 
     spool/1763700000000000000-4711-0.traces       one OTLP export request, mode 0600, in a folder of mode 0700
 
-It holds what would have been sent, so no content. Several processes may share it: whoever replays a file holds
-a lock on it, which the system lets go of when the process dies.
+It holds what would have been sent but artifacts, so no content. Several processes may share it: whoever replays
+a file holds a lock on it, which the system lets go of when the process dies.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Spool:
         """Spans and events written so far."""
         self.replayed = 0
         """Requests sent from the folder so far."""
+        self.lost_artifacts = 0
+        """Artifacts that could not be sent, and were not written."""
         self._numbers = count()
 
     def write(self, signal: str, payload: bytes, items: int) -> bool:

@@ -26,11 +26,13 @@ class TracerStats:
     """Of both, how many went into the spool."""
     replayed_requests: int
     """Requests sent from the spool."""
+    lost_artifacts: int = 0
+    """Artifacts that could not be sent and, being content, did not go into the spool."""
 
     @property
     def dropped(self) -> int:
         """Spans and events lost for any reason."""
-        return sum(self.spans.dropped.values()) + sum(self.events.dropped.values())
+        return sum(self.spans.dropped.values()) + sum(self.events.dropped.values()) + self.lost_artifacts
 
 
 def read_stats(signals: Signals) -> TracerStats:
@@ -39,6 +41,6 @@ def read_stats(signals: Signals) -> TracerStats:
         NO_STATS if queue is None else queue.stats() for queue in (signals.span_queue, signals.log_queue)
     )
     spool = signals.spool
-    return TracerStats(
-        spans, events, 0 if spool is None else spool.written, 0 if spool is None else spool.replayed
-    )
+    if spool is None:
+        return TracerStats(spans, events, 0, 0)
+    return TracerStats(spans, events, spool.written, spool.replayed, spool.lost_artifacts)

@@ -134,9 +134,10 @@ from agenttracer import AgentTracer
 tracer = AgentTracer("support", api_url="http://127.0.0.1:1", spool_dir={str(tmp_path)!r})
 with tracer.start_run(run_id="lost", metadata={{"note": "a secret sentence"}}) as run:
     run.store_memory("a secret sentence")
+    run.record_artifact("a.txt", "a secret sentence")
 tracer.close(0.3)
 stats = tracer.stats()
-assert stats.spooled and not stats.dropped, stats
+assert stats.spooled and (1, 1) == (stats.dropped, stats.lost_artifacts), stats
 """
     done = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ}, capture_output=True, text=True, check=False
