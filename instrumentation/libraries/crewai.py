@@ -13,7 +13,6 @@ they are emitted: the current span is then the caller's, and the exception that 
 
 from __future__ import annotations
 
-import atexit
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -67,10 +66,8 @@ def switch_on(tracer: Tracer) -> Callable[[], None]:
         return answer
 
     crewai_event_bus.emit = reading_emit
-    atexit.register(listener.close)
 
     def undo() -> None:
-        atexit.unregister(listener.close)
         if vars(crewai_event_bus).get("emit") is reading_emit:
             del crewai_event_bus.emit
         listener.close()

@@ -10,7 +10,7 @@ await agent.run("…")
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -50,7 +50,7 @@ class Handler:
     def __init__(self, tracer: Tracer) -> None:
         self._spans = LibrarySpans(tracer, "llama_index")
         self._streams: set[object] = set()  # model calls whose end an event will tell
-        self._failed: dict[str, BaseException] = {}
+        self._failed: dict[Hashable, BaseException] = {}
 
     @guarded("llama_index span")
     def span_enter(

@@ -24,6 +24,14 @@ MARKS = (b"CANARY", b"alice.canary")
 OTHERS = "agno,autogen_agentchat,dspy,haystack,litellm,smolagents,threading"
 """Instrumentors that opentelemetry-instrument would load, and their frameworks with them, for nothing."""
 
+OTHERS_THAT_TELL = {
+    "mcp-python-sdk",
+    "openinference.instrumentation.openai",
+    "opentelemetry.instrumentation.genai.openai",
+    "pydantic-ai",
+}
+"""Instrumentors that aren't ours and send the texts of errors with content off."""
+
 ROWS = """
 SELECT ScopeName, StepType, StepName, AgentName, ToolName, Model, InputTokens, OutputTokens, FailureType, FailureCode
 FROM otel_traces WHERE ServiceName = '{}' ORDER BY Timestamp
@@ -234,6 +242,18 @@ def test_the_program_is_not_disturbed(stored: Stored, program: Program, mode: st
         outcomes: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         name = "langchain" if program.framework == "langgraph" else program.framework
         assert "on" == outcomes[name]
+
+
+@pytest.mark.parametrize(("program", "mode"), CASES)
+def test_our_instrumentors_send_no_text(stored: Stored, program: Program, mode: str) -> None:
+    """What was said doesn't leave the process in their spans; others' send messages of exceptions."""
+    (line,) = (
+        line for line in stored.output[service(program, mode)].stdout.splitlines() if "TELLING" in line
+    )
+    telling = set(json.loads(line.removeprefix("TELLING")))
+
+    assert set() == {scope for scope in telling if scope.startswith("agenttracer")}
+    assert telling <= OTHERS_THAT_TELL
 
 
 @pytest.mark.parametrize(("program", "mode"), CASES)

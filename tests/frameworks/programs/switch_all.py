@@ -13,7 +13,9 @@ from agenttracer.instrumentation.libraries.installed import active_instrumentor 
 from agenttracer.instrumentation.libraries.switching import SWITCHBOARD  # noqa: E402
 from agenttracer.instrumentation.libraries.table import BY_NAME  # noqa: E402
 
-waiting = {outcome.framework: outcome.state for outcome in agenttracer.instrument(api_url="http://localhost:9")}
+waiting = {
+    outcome.framework: outcome.state for outcome in agenttracer.instrument(api_url="http://localhost:9")
+}
 loaded = sorted(name for name in waiting if BY_NAME[name].module in __import__("sys").modules)
 changed = {name for name in os.environ if os.environ[name] != before.get(name)}
 for name in waiting:

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
 
 def secret(place: str) -> str:
     """A text that must be found nowhere."""
@@ -18,11 +21,22 @@ def secret(place: str) -> str:
 
 
 def switch_on() -> None:
-    """Instrument, unless opentelemetry-instrument has done it."""
+    """Instrument, unless opentelemetry-instrument has done it; watch what the spans tell."""
     if sys.argv[1:] == ["instrument"]:
         import agenttracer
 
         agenttracer.instrument()
+    trace.get_tracer_provider().add_span_processor(Telling())  # type: ignore[attr-defined]
+
+
+class Telling(SpanProcessor):
+    """Which instrumentors tell what was said."""
+
+    scopes: set[str] = set()  # noqa: RUF012
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if "CANARY" in span.to_json() and span.instrumentation_scope is not None:
+            self.scopes.add(span.instrumentation_scope.name)
 
 
 def must_raise(call: Callable[[], Any], kind: type[BaseException]) -> None:
@@ -37,6 +51,7 @@ def must_raise(call: Callable[[], Any], kind: type[BaseException]) -> None:
 
 def finish() -> None:
     """Switch off, which sends what waits."""
+    print("TELLING" + json.dumps(sorted(Telling.scopes)))
     if sys.argv[1:] == ["instrument"]:
         from agenttracer.instrumentation.libraries.switching import SWITCHBOARD, uninstrument
 
