@@ -9,6 +9,7 @@ agent.invoke({"messages": [...]})
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -80,9 +81,11 @@ class Handler(BaseCallbackHandler):
                 conversation = hashed_id(metadata["thread_id"], "thread_id")
                 self._spans.attribute(run_id, semconv.GEN_AI_CONVERSATION_ID, conversation)
         elif node is not None and name == node and not _is_hidden(options.get("tags")):
-            self._spans.start(run_id, parent_run_id, StepType.OTHER, node)
+            # In asyncio a node starts in the graph's task and ends in its own: what is current would stay so.
+            is_async = asyncio._get_running_loop() is not None
+            self._spans.start(run_id, parent_run_id, StepType.OTHER, node, current=not is_async)
         elif name == metadata.get("lc_agent_name") and name is not None:
-            self._spans.start(run_id, parent_run_id, StepType.AGENT, name)
+            self._spans.start(run_id, parent_run_id, StepType.AGENT, name, current=False)
         else:
             self._spans.skip(run_id, parent_run_id)
 

@@ -78,7 +78,8 @@ class Processor(TracingProcessor):
     @guarded("openai_agents trace")
     def on_trace_start(self, trace: Any) -> None:
         self._handled[trace.trace_id] = id(sys.exc_info()[1])
-        self._spans.start(trace.trace_id, None, StepType.AGENT, trace.name)
+        # A streamed run's trace starts in the caller's context and ends in a task of the SDK's.
+        self._spans.start(trace.trace_id, None, StepType.AGENT, trace.name, current=False)
         if trace.group_id is not None:
             conversation = hashed_id(trace.group_id, "group_id")
             self._spans.attribute(trace.trace_id, semconv.GEN_AI_CONVERSATION_ID, conversation)

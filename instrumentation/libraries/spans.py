@@ -20,6 +20,7 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Span, StatusCode, Tracer, set_span_in_context
 
 from agenttracer.instrumentation.content import is_name, metadata_attributes
+from agenttracer.instrumentation.libraries.current_span import CurrentSpan, without_ended
 from agenttracer.instrumentation.libraries.evidence import Failure, failure_of
 from agenttracer.instrumentation.run_context import Position, current_position
 from agenttracer.schemas import semconv
@@ -40,9 +41,10 @@ class OpenSpan:
 
     key: Hashable
     span: Span
+    stand_in: CurrentSpan
     step_type: StepType
-    context: Context
     previous: Context
+    context: Context
     position: Position | None
     parent: Hashable
     started: float | None  # until the first chunk
@@ -73,7 +75,7 @@ class LibrarySpans:
         ``parent``: the library's id of what encloses it; where that is unknown, the current span does.
         ``current``: make it the current span until it ends, so that spans made inside it become its children.
         """
-        previous = get_current()
+        previous = without_ended(get_current())
         enclosing = self.find(parent)
         above = enclosing.context if enclosing else previous
         position = current_position(above)
@@ -91,8 +93,9 @@ class LibrarySpans:
             context=above,
             attributes=attributes,
         )
-        context = set_span_in_context(span, previous if current else above)
-        opened = OpenSpan(key, span, step_type, context, previous, position, parent, monotonic())
+        stand_in = CurrentSpan(span, previous)
+        context = set_span_in_context(stand_in, previous if current else above)
+        opened = OpenSpan(key, span, stand_in, step_type, previous, context, position, parent, monotonic())
         self._remember(key, opened)
         if current:
             attach(context)
@@ -138,9 +141,10 @@ class LibrarySpans:
             opened = self._open.pop(key, None)
         if not isinstance(opened, OpenSpan):
             return
+        opened.stand_in.leave()
         if get_current() is opened.context:
             # Not by token: in a generator or another task the token would be another context's.
-            attach(opened.previous)
+            attach(without_ended(opened.previous))
         if facts:
             opened.span.set_attributes(metadata_attributes(facts, semconv.AGENT_STEP_METADATA))
         if error is not None:
@@ -153,6 +157,7 @@ class LibrarySpans:
             left = [opened for opened in self._open.values() if isinstance(opened, OpenSpan)]
             self._open.clear()
         for opened in left:
+            opened.stand_in.leave()
             opened.span.end()
 
     def _fail(self, opened: OpenSpan, error: BaseException | Failure) -> None:
@@ -177,6 +182,7 @@ class LibrarySpans:
             self._open[key] = entry
             oldest = self._open.popitem(last=False)[1] if len(self._open) > _MAX_OPEN else None
         if isinstance(oldest, OpenSpan):
+            oldest.stand_in.leave()
             oldest.span.end()
 
     def find(self, key: Hashable) -> OpenSpan | None:

@@ -63,23 +63,25 @@ class Switchboard:
             self._watch.when_imported(framework.module, lambda: self._switch_on(choice, tracer_provider))
 
     def _switch_on(self, choice: Choice, tracer_provider: trace.TracerProvider) -> None:
+        """Without the lock: this runs inside an import, and may wait for another thread's."""
         assert choice.way is not None
         framework, name = choice.framework, choice.framework.name
-        with self._lock:
+        undo: Callable[[], None] | None = None
+        try:
             other = active_instrumentor(framework)
-            try:
-                if other is not None:
-                    raise StandDown(f"{other} is switched on")
-                undo = _switch_on(choice.way, name, tracer_provider)
-            except StandDown as reason:
-                changed = replace(choice.outcome, state=State.STOOD_DOWN, detail=str(reason))
-            except Exception as error:  # a framework that changed, or an instrumentor that broke
-                report(f"instrument {name}", error)
-                changed = replace(choice.outcome, state=State.FAILED, detail=type(error).__name__)
-            else:
-                changed = replace(choice.outcome, state=State.ON)
-                self._undo.append((name, undo))
+            if other is not None:
+                raise StandDown(f"{other} is switched on")
+            undo = _switch_on(choice.way, name, tracer_provider)
+            changed = replace(choice.outcome, state=State.ON)
+        except StandDown as reason:
+            changed = replace(choice.outcome, state=State.STOOD_DOWN, detail=str(reason))
+        except Exception as error:  # a framework that changed, or an instrumentor that broke
+            report(f"instrument {name}", error)
+            changed = replace(choice.outcome, state=State.FAILED, detail=type(error).__name__)
+        with self._lock:
             self._outcomes[name] = changed
+            if undo is not None:
+                self._undo.append((name, undo))
 
     def off(self) -> None:
         """Undo everything, the last first."""

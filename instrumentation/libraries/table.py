@@ -11,7 +11,7 @@ from typing import Final
 from agenttracer.instrumentation.libraries.framework import Evidence, Framework, Kind, Way
 
 _OURS = "agenttracer.instrumentation.libraries"
-_AGENT, _SWITCH = Evidence.AGENT, Evidence.SWITCH
+_AGENT, _CALL, _SWITCH = Evidence.AGENT, Evidence.CALL, Evidence.SWITCH
 
 
 def _ours(
@@ -67,8 +67,8 @@ FRAMEWORKS: Final = (
         (_native(None, "2", "3", _AGENT), _ours("mcp", "1.20", "2", _AGENT)),
         propagators=("openinference.instrumentation.mcp",),
     ),
-    Framework("strands", "strands-agents", "strands", (_native(None, "1.60", "2", _SWITCH),)),
-    Framework("google_adk", "google-adk", "google.adk", (_native(None, "2", "3", _SWITCH),)),
+    Framework("strands", "strands-agents", "strands", (_native(None, "1.60", "2", _CALL),)),
+    Framework("google_adk", "google-adk", "google.adk", (_native(None, "2", "3", _CALL),)),
     Framework(
         "agent_framework",
         "agent-framework-core",
@@ -89,23 +89,23 @@ FRAMEWORKS: Final = (
         "smolagents",
         "smolagents",
         "smolagents",
-        (_openinference("smolagents", "SmolagentsInstrumentor", "0.1.43", "1.24", _SWITCH),),
+        (_openinference("smolagents", "SmolagentsInstrumentor", "0.1.43", "1.24", _CALL),),
     ),
     Framework(
         "haystack",
         "haystack-ai",
         "haystack",
-        (_openinference("haystack", "HaystackInstrumentor", "0.1.46", "2.18", _SWITCH),),
+        (_openinference("haystack", "HaystackInstrumentor", "0.1.46", "2.18", _CALL),),
     ),
     Framework(
-        "dspy", "dspy", "dspy", (_openinference("dspy", "DSPyInstrumentor", "0.1.48", "2.6.22", _SWITCH),)
+        "dspy", "dspy", "dspy", (_openinference("dspy", "DSPyInstrumentor", "0.1.48", "2.6.22", _CALL),)
     ),
     Framework(
         "agno",
         "agno",
         "agno",
         (
-            _openinference("agno", "AgnoInstrumentor", "1.0.15", "2.7.2", _SWITCH),
+            _openinference("agno", "AgnoInstrumentor", "1.0.15", "2.7.2", _CALL),
             _genai("agno", "AgnoInstrumentor", "2", "4"),
         ),
     ),
@@ -120,8 +120,8 @@ FRAMEWORKS: Final = (
         "openai",
         "openai",
         (
-            _genai("openai", "OpenAIInstrumentor", "1.26", "4", _SWITCH),
-            _openinference("openai", "OpenAIInstrumentor", "0.1.66", "2.8", _SWITCH),
+            _genai("openai", "OpenAIInstrumentor", "1.26", "4", _CALL),
+            _openinference("openai", "OpenAIInstrumentor", "0.1.66", "2.8", _CALL),
         ),
         others=("openai_v2",),
         is_client=True,
@@ -141,7 +141,7 @@ FRAMEWORKS: Final = (
         "litellm",
         "litellm",
         "litellm",
-        (_openinference("litellm", "LiteLLMInstrumentor", "0.1.51", "1.43", _SWITCH),),
+        (_openinference("litellm", "LiteLLMInstrumentor", "0.1.51", "1.43", _CALL),),
         is_client=True,
     ),
 )

@@ -39,6 +39,8 @@ def framework_python(name: str) -> Path:
 
 def _uv(*arguments: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    if "PIP_INDEX_URL" in environment:  # where pip has an index of its own, uv takes it too
+        environment.setdefault("UV_DEFAULT_INDEX", environment["PIP_INDEX_URL"])
     done = subprocess.run(
         [_UV, "--quiet", "--no-config", *arguments],
         capture_output=True,

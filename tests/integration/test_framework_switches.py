@@ -59,7 +59,9 @@ def test_what_is_imported_is_switched_on(environment: str, expected: dict[str, A
 
 def test_the_table_says_what_was_run() -> None:
     """A way is said to have been switched on, or to have shown an agent, where these tests do that."""
-    switched = {name: kind for names in (CURRENT, OLDER) for name, (state, kind) in names.items() if state == "on"}
+    switched = {
+        name: kind for names in (CURRENT, OLDER) for name, (state, kind) in names.items() if state == "on"
+    }
 
     for framework in FRAMEWORKS:
         run = [way for way in framework.ways if way.evidence is not Evidence.DOCUMENTED]

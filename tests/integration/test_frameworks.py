@@ -78,6 +78,21 @@ class Program:
         return f"{self.framework}-{self.environment}"
 
 
+OTHERS_CALLED = {
+    "current": {
+        "strands": ("strands.telemetry.tracer", {"agent", "model"}),
+        "smolagents": ("openinference.instrumentation.smolagents", {"agent", "model", "tool"}),
+        "haystack": ("openinference.instrumentation.haystack", {"model"}),
+        "agno": ("openinference.instrumentation.agno", {"agent", "model", "tool"}),
+        "dspy": ("openinference.instrumentation.dspy", {"model"}),
+    },
+    "older": {
+        "litellm": ("openinference.instrumentation.litellm", {"model"}),
+        "google_adk": ("gcp.vertex.agent", {"agent", "model", "tool"}),
+    },
+}
+"""Environment → framework → the scope of its spans, and the step types among them."""
+
 FAILED_TOOL, REFUSED = ("partial", "tool", "timeout"), ("failure", "model", "rate_limited")
 AGENTS = frozenset({"support", "Support Agent"})
 TOOL, MCP_TOOLS = frozenset({"order_service"}), frozenset({"order_service", "greet", "absent_tool"})
@@ -168,6 +183,10 @@ PROGRAMS_RUN = (
         (("partial", "tool", "error"),),
     ),
 )
+OTHER_PROGRAMS = tuple(
+    Program("others", environment, "", frozenset(), "", "", frozenset(), frozenset(), "", ())
+    for environment in OTHERS_CALLED
+)
 MODES = ("instrument", "opentelemetry-instrument")
 CASES = [
     pytest.param(program, mode, id=f"{program.name}-{mode}") for program in PROGRAMS_RUN for mode in MODES
@@ -193,7 +212,8 @@ def run(program: Program, mode: str, collector: RunningCollector) -> subprocess.
     """Run a program, sending to the collector."""
     python = framework_python(program.environment)
     path = str(PROGRAMS / f"{program.framework}_agent.py")
-    command = [str(python), path, "instrument"]
+    called = OTHERS_CALLED[program.environment] if program in OTHER_PROGRAMS else ()
+    command = [str(python), path, "instrument", *called]
     if mode != "instrument":
         command = [str(python.with_name(mode)), str(python), path]
     environment = {
@@ -214,6 +234,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     """Every program run once in each mode, two at a time, with one collector."""
     folder = tmp_path_factory.mktemp("frameworks")
     cases = [(program, mode) for program in PROGRAMS_RUN for mode in MODES]
+    cases += [(program, "instrument") for program in OTHER_PROGRAMS]
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(framework_python, ("current", "older")))
         with running_collector(folder) as collector:
@@ -292,6 +313,17 @@ def test_models_and_tokens_are_stored(stored: Stored, program: Program, mode: st
 
     assert {(program.model, 12, 7)} == {(row.model, row.input_tokens, row.output_tokens) for row in answered}
     assert {"langgraph": 3, "mcp": 1}.get(program.framework, 2) == len(answered)
+
+
+@pytest.mark.parametrize("program", OTHER_PROGRAMS, ids=lambda program: program.environment)
+def test_other_frameworks_are_seen(stored: Stored, program: Program) -> None:
+    """By themselves or by an upstream instrumentor, each call with the types of its steps."""
+    done = stored.output[service(program, "instrument")]
+    assert 0 == done.returncode, done.stderr
+    rows = stored.rows[service(program, "instrument")]
+
+    for framework, (scope, step_types) in OTHERS_CALLED[program.environment].items():
+        assert step_types <= {row.step_type for row in rows if row.scope == scope}, framework
 
 
 def test_nothing_that_was_said_is_stored(stored: Stored) -> None:

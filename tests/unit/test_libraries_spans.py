@@ -62,10 +62,15 @@ def test_ids_of_the_library_make_the_tree(spans: LibrarySpans) -> None:
 def test_a_span_is_current_until_it_ends(spans: LibrarySpans) -> None:
     """What the host makes inside a tool becomes its child; afterwards all is as before."""
     spans.start("tool", None, StepType.TOOL, "search")
-    inside = get_current_span()
+    current = get_current_span()
+    inside, recording = current.get_span_context(), current.is_recording()
+    current.set_attribute("added", 1)
+    current.end()
     spans.end("tool")
 
-    assert inside.get_span_context() == ended()["execute_tool search"].context
+    assert inside == ended()["execute_tool search"].context
+    assert recording
+    assert 1 == (ended()["execute_tool search"].attributes or {})["added"]
     assert get_current_span() is INVALID_SPAN
 
 
@@ -79,6 +84,21 @@ def test_an_end_in_another_context_leaves_it_alone(
     assert ["execute_tool search"] == list(ended())
     assert get_current_span() is INVALID_SPAN
     assert [] == caplog.messages
+
+
+def test_what_ended_elsewhere_is_nobodys_parent(provider: TracerProvider, spans: LibrarySpans) -> None:
+    """A call that one task starts and another ends: the host's next span is where it would be without us."""
+    host = provider.get_tracer("host")
+    with host.start_as_current_span("request") as request:
+        for number in range(3):
+            spans.start(number, None, StepType.MODEL, f"small-{number}")
+            contextvars.copy_context().run(spans.end, number)
+        with host.start_as_current_span("next"):
+            pass
+
+    assert get_current_span() is INVALID_SPAN
+    parents = [ended()[name].parent for name in ("chat small-0", "chat small-1", "chat small-2", "next")]
+    assert [request.get_span_context().span_id] * 4 == [parent and parent.span_id for parent in parents]
 
 
 def test_names_that_are_none_are_left_out(spans: LibrarySpans) -> None:

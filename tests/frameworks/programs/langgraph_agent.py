@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from zero_code import finish, must_raise, secret, switch_on
@@ -102,5 +103,5 @@ def build(model: Model) -> Any:
 question = {"messages": [HumanMessage(secret("prompt"))]}
 options = {"configurable": {"thread_id": "thread-1"}, "metadata": {"note": secret("metadata")}}
 build(Model()).invoke(question, options)
-must_raise(lambda: build(Model(broken=True)).invoke(question, options), RateLimitError)
+must_raise(lambda: asyncio.run(build(Model(broken=True)).ainvoke(question, options)), RateLimitError)
 finish()

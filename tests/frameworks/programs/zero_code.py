@@ -22,7 +22,7 @@ def secret(place: str) -> str:
 
 def switch_on() -> None:
     """Instrument, unless opentelemetry-instrument has done it; watch what the spans tell."""
-    if sys.argv[1:] == ["instrument"]:
+    if sys.argv[1:2] == ["instrument"]:
         import agenttracer
 
         agenttracer.instrument()
@@ -51,8 +51,10 @@ def must_raise(call: Callable[[], Any], kind: type[BaseException]) -> None:
 
 def finish() -> None:
     """Switch off, which sends what waits."""
+    if trace.get_current_span().get_span_context().is_valid:
+        raise SystemExit("a span was left behind as the current one")
     print("TELLING" + json.dumps(sorted(Telling.scopes)))
-    if sys.argv[1:] == ["instrument"]:
+    if sys.argv[1:2] == ["instrument"]:
         from agenttracer.instrumentation.libraries.switching import SWITCHBOARD, uninstrument
 
         print(json.dumps({outcome.framework: outcome.state for outcome in SWITCHBOARD.outcomes()}))
