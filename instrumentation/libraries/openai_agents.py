@@ -109,9 +109,9 @@ class Processor(TracingProcessor):
         if span.error is not None and failure is None:
             failure = _said(span.error)
         if getattr(data, "triggered", False):
-            failure = Failure(FailureCode.GUARDRAIL_BLOCKED, FailureCode.GUARDRAIL_BLOCKED)
+            failure = _told(FailureCode.GUARDRAIL_BLOCKED)
         if span.error is not None and data.type == "handoff":
-            failure = Failure(FailureCode.HANDOFF_FAILED, FailureCode.HANDOFF_FAILED)
+            failure = _told(FailureCode.HANDOFF_FAILED)
         self._spans.end(span.span_id, _facts(data), failure)
 
     def note(self, span: Any, error: BaseException | None) -> None:
@@ -128,6 +128,11 @@ class Processor(TracingProcessor):
 
     def force_flush(self) -> None:
         """Nothing waits here: spans go to OpenTelemetry as they end."""
+
+
+def _told(code: FailureCode) -> Failure:
+    """A failure that the SDK tells without an exception."""
+    return Failure(code, code.value)
 
 
 def _said(error: Any) -> Failure:

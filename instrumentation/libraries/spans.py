@@ -48,7 +48,15 @@ class OpenSpan:
     position: Position | None
     parent: Hashable
     started: float | None  # until the first chunk
-    passed_on: int | None = None  # by id: an exception keeps its frames alive, and those are the host's
+    passed_on: tuple[int | None, FailureCode] | None = None
+    """What failed inside last: its exception by id, since one keeps its frames alive, and its code."""
+
+    def passes_on(self, identity: int | None, code: FailureCode) -> bool:
+        """Whether a failure is one that came from inside: the same exception, or the same code without one."""
+        if self.passed_on is None:
+            return False
+        inside, code_inside = self.passed_on
+        return inside == identity if None not in (inside, identity) else code_inside is code
 
 
 class LibrarySpans:
@@ -164,12 +172,13 @@ class LibrarySpans:
         failure = error if isinstance(error, Failure) else failure_of(error)
         identity = id(error) if isinstance(error, BaseException) else None
         outer = self.find(opened.parent)
-        if outer is not None:
-            outer.passed_on = identity
+        while outer is not None:
+            outer.passed_on = identity, failure.code
+            outer = self.find(outer.parent)
         opened.span.set_attribute(semconv.ERROR_TYPE, failure.error_type)
         if failure.http_status is not None:
             opened.span.set_attribute(semconv.HTTP_RESPONSE_STATUS_CODE, failure.http_status)
-        if identity is None or opened.passed_on != identity:  # the innermost step that failed owns it
+        if not opened.passes_on(identity, failure.code):  # the innermost step that failed owns it
             failure_type = semconv.STEP_FAILURE_TYPES[opened.step_type]
             opened.span.set_attribute(semconv.AGENT_FAILURE_TYPE, failure_type.value)
             opened.span.set_attribute(semconv.AGENT_FAILURE_CODE, failure.code.value)

@@ -1,7 +1,16 @@
 """Which framework, which versions, seen how: one row a framework, its ways in order of preference.
 
-Ours stands where other instrumentors see less than happens or send what was said; upstream's where a good one
-exists; a framework's own telemetry where it has some. How content is switched off: ``content_switches``.
+Upstream's where a good one exists; a framework's own telemetry where it has some; ours where others see less than
+happens or send what was said:
+
+langchain      the others send the texts of errors, and a span for every inner runnable
+openai_agents  the others lose what kind of error it was, and mark runs that crashed as well ended
+crewai         the others miss the model calls, or name spans after prompts
+llama_index    OpenInference's records each model call two or three times, without tokens when it streams, and
+               opentelemetry-instrument passes it over unless one more package is installed
+mcp 1          OpenInference's makes no spans
+
+How content is switched off: ``content_switches``.
 """
 
 from __future__ import annotations

@@ -128,6 +128,18 @@ def test_the_innermost_failure_owns_it(spans: LibrarySpans) -> None:
     assert "CANARY" not in tool.to_json() + run.to_json()
 
 
+def test_a_failure_told_without_an_exception_is_owned_once(spans: LibrarySpans) -> None:
+    """A library tells of it in words inside, and raises outside; another code outside is another failure."""
+    for name, error in (("same", TimeoutError()), ("other", ValueError())):
+        spans.start(name, None, StepType.AGENT, name)
+        spans.start("tool", name, StepType.TOOL, f"{name}_tool")
+        spans.end("tool", error=Failure(FailureCode.TIMEOUT, "timeout"))
+        spans.end(name, error=error)
+
+    assert "agent.failure.code" not in (ended()["invoke_agent same"].attributes or {})
+    assert "error" == (ended()["invoke_agent other"].attributes or {})["agent.failure.code"]
+
+
 def test_a_run_learns_of_failures_inside(provider: TracerProvider, spans: LibrarySpans) -> None:
     """A step of the SDK around a library's failed tool: the run is partial, and the tool knows its run."""
     tracer = AgentTracer("support", tracer_provider=provider)
