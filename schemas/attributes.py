@@ -60,7 +60,8 @@ _LABELS = """
     agent.run.status agent.step.type agent.failure.type agent.failure.code agent.type agent.category
     agent.deployment.type agent.version agent.code.hash agent.config.hash agent.prompt.hash agent.prompt.version
     agent.artifact.content_type agent.artifact.sha256 agent.artifact.key agent.health.check.status
-    agent.memory.kind agent.metric.unit agent.tool.definition.hash
+    agent.memory.kind agent.memory.id agent.metric.unit agent.metric.label agent.tool.definition.hash agent.tool.version
+    agent.learning.pattern
     redaction.policy redaction.redacted.count
 """
 
@@ -71,7 +72,7 @@ _NAMES = """
     otel.library.name otel.scope.name server.address
     gen_ai.evaluation.name graph.node.id graph.node.parent_id traceloop.entity.path
     agent.run.id agent.run.name agent.id agent.artifact.name agent.health.check.name agent.metric.name
-    agent.prompt.name
+    agent.prompt.name gen_ai.prompt.name
 """
 
 _AGENTS = """
@@ -100,11 +101,12 @@ _HASHED = """
     langsmith.metadata.thread_id crewai.principal.id gcp.vertex.agent.session_id anthropic.session.id
     langfuse.user.id langfuse.session.id gen_ai.user.id gen_ai.request.user ai.telemetry.metadata.userId
     ai.telemetry.metadata.sessionId mlflow.trace.user mlflow.trace.session spring.ai.chat.client.conversation.id
+    agent.memory.hash agent.run.input.hash
 """
 
 _LISTS = """
     gen_ai.response.finish_reasons gen_ai.request.encoding_formats agent.capabilities agent.data_sources
-    agent.artifact.meta
+    agent.artifact.meta agent.tags agent.prompt.variables agent.run.input.fields
 """
 
 ALLOWED: dict[str, str] = {
@@ -122,6 +124,7 @@ ALLOWED: dict[str, str] = {
 ALLOWED_PREFIXES: dict[str, str] = {
     "agent.step.metadata.": LABEL,
     "agent.run.metadata.": LABEL,
+    "agent.metadata.": LABEL,
     "agent.run.result.": LABEL,
     "agent.artifact.meta.": LABEL,
     "agent.health.": LABEL,

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from agenttracer import __version__
 from agenttracer.collector.cli import (
@@ -30,6 +31,9 @@ _COMMANDS = (
     dead_letter_command,
     erase_command,
 )
+_DOCTOR = (
+    "agenttracer.instrumentation.doctor.command"  # by name: it is the SDK's, and works without the collector
+)
 _INSTALL = "pip install 'agenttracer[collector]'"
 
 
@@ -40,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"agenttracer version {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
+    for command in (*_COMMANDS, import_module(_DOCTOR)):
         command.add_to(commands)
     return parser
 

@@ -1,4 +1,4 @@
-"""Measures the collector beside Rotel and prints what it measured; asserts nothing.
+"""Measures the collector beside Rotel, and the SDK beside OpenTelemetry's; prints it, and asserts nothing.
 
 make bench
 python -m tests.benchmarks --quick                    a look at whether it works
@@ -18,8 +18,16 @@ from tests.benchmarks.collector import Collector
 from tests.benchmarks.grpc_floor import GrpcFloor
 from tests.benchmarks.measure import Load, measure
 from tests.benchmarks.redaction_cost import measure_redaction
-from tests.benchmarks.report import machine, print_machine, print_redaction, print_runs, print_stages
+from tests.benchmarks.report import (
+    machine,
+    print_machine,
+    print_redaction,
+    print_runs,
+    print_sdk,
+    print_stages,
+)
 from tests.benchmarks.rotel import Rotel, install_rotel
+from tests.benchmarks.sdk import measure_sdk
 from tests.benchmarks.stages import measure_stages
 from tests.benchmarks.target import Target
 
@@ -31,6 +39,7 @@ _TARGETS: Mapping[str, Callable[[str], Target]] = {
 }
 _STAGES = "stages"
 _REDACTION = "redaction"
+_SDK = "sdk"
 
 _LOADS = {1000: Load(1000, 400, warm_up=40, in_flight=8), 10: Load(10, 6000, warm_up=600, in_flight=32)}
 _QUICK = {1000: Load(1000, 16, warm_up=8, in_flight=8), 10: Load(10, 200, warm_up=64, in_flight=32)}
@@ -50,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = machine(version)
     print_machine(facts)
     found: dict[str, object] = {"machine": facts}
+    if _SDK in chosen:
+        sdk = measure_sdk(quick=options.quick)
+        print_sdk(sdk)
+        found[_SDK] = sdk
     if _STAGES in chosen:
         stages = measure_stages(quick=options.quick)
         print_stages(stages)
@@ -104,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_STAGES, _REDACTION, *_TARGETS]
+    every = [_SDK, _STAGES, _REDACTION, *_TARGETS]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
     parser.add_argument("--transport", choices=("grpc", "http"), default="grpc", help="OTLP over what")
