@@ -27,14 +27,16 @@ LEFT ANY JOIN
 GROUP BY TenantId, RunId
 HAVING
     max(IsLog OR FailureCode != '' OR StatusCode = 'Error' OR (Place = 0 AND StepType != ''))
-    -- its parent is not here
-    OR max(ParentSpanId != '' AND p.SpanId = '')
+    -- its parent is not here, or it may be the other telling of a call in another trace
+    OR max(ParentSpanId != '' AND p.SpanId = '' OR ParentSpanId = '' AND is_call AND s.TraceId != RunId)
     -- inside a call of its type, or it would take a longer way up to tell
     OR max(is_call AND (
         kind = kind1 OR kind1 IN ('', 'other', 'plan') AND ParentSpanId1 != '' AND (
             kind = kind2 OR kind2 IN ('', 'other', 'plan') AND ParentSpanId2 != ''
         )
     ))
+    -- only the agent knows the tokens
+    OR countIf(kind = 'model') = 0 AND max(ifNull(InputTokens, 0) + ifNull(OutputTokens, 0)) > 0
     OR countIf(ResponseId != '' AND kind = 'model') != uniqExactIf(ResponseId, ResponseId != '' AND kind = 'model')
     -- the last call is the answer
     OR maxIf(s.Timestamp, StepType = 'respond') < maxIf(s.Timestamp, is_call AND (StepType != 'respond' OR FinishReason = 'stop'))
