@@ -28,7 +28,7 @@ SELECT
     min(Timestamp) AS StartTime,
     max(end_time) AS LastSeen,
     countIf(StepType != '') AS Steps,
-    countIf(StepType = 'model') AS ModelCalls,
+    countIf(StepType IN ('model', 'respond')) AS ModelCalls,
     countIf(StepType = 'tool') AS ToolCalls,
     countIf(StepType = 'retrieve') AS Retrievals,
     countIf(FailureCode != '') AS Failures,

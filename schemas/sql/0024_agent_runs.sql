@@ -1,9 +1,9 @@
 -- Runs: one row each, in however many inserts its spans came. While a run goes on, EndTime is null and DurationMs the
 -- time so far; one whose root never came has ended an hour after it was last seen, partial.
 --
--- The agent's own word is the status. Else a run failed if its root did, or if no call that worked began before its
--- last failure ended (empty retrievals and answers that are cut short or filtered end no run); it is partial if any
--- step failed.
+-- The agent's own word is the status. Else a run failed if its root did, or if a model call or a step around others
+-- failed and no call that went well began afterwards; it is partial if any step failed. Empty retrievals and answers
+-- that are cut short or filtered end no run.
 CREATE OR REPLACE VIEW agent_runs{on_cluster}
 AS SELECT
     TenantId,
@@ -62,7 +62,7 @@ LEFT ANY JOIN
         -- Agents repeat what their calls used; what they say counts only where there is no model call.
         StepType NOT IN ('agent', 'other') AS is_call,
         ParentSpanId = '' AS is_root,
-        FailureCode IN ('empty_retrieval', 'truncated', 'content_filtered') AS is_soft
+        HasFailed AND FailureCode NOT IN ('empty_retrieval', 'truncated', 'content_filtered') AS is_raised
     SELECT
         TenantId,
         RunId,
@@ -74,9 +74,9 @@ LEFT ANY JOIN
         ifNull(if(ModelCalls > 0, sumIf(t.InputTokens, is_call), sumIf(t.InputTokens, is_call OR is_root)), 0) AS InputTokens,
         ifNull(if(ModelCalls > 0, sumIf(t.OutputTokens, is_call), sumIf(t.OutputTokens, is_call OR is_root)), 0) AS OutputTokens,
         sumIf(t.CostUsd::Nullable(Decimal(38, 9)), is_call) AS CostUsd,
-        max(is_root AND HasFailed AND NOT is_soft) AS RootFailed,
-        maxIf(StartTime + toIntervalNanosecond(Duration), FailureCode != '' AND NOT is_soft) AS LastFailure,
-        maxIf(StartTime, NOT HasFailed AND is_call) AS LastSuccess,
+        max(is_root AND is_raised) AS RootFailed,
+        maxIf(StartTime + toIntervalNanosecond(Duration), is_raised AND StepType NOT IN ('tool', 'retrieve', 'memory')) AS LastFailure,
+        maxIf(StartTime, NOT is_raised AND is_call AND StepType != 'plan') AS LastSuccess,
         argMinIf((FailureType, FailureCode), StartTime, FailureCode != '') AS FirstFailure
     FROM agent_steps_folded AS t
     LEFT SEMI JOIN agent_runs_to_fold USING (TenantId, RunId)

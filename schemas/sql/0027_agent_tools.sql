@@ -13,7 +13,7 @@ SELECT
     duration_ms[1] AS P50Ms,
     duration_ms[2] AS P95Ms,
     duration_ms[3] AS P99Ms,
-    argMaxIf(FailureCode, StartTime, FailureCode != '') AS LastErrorCode,
+    argMaxIf(FailureCode, StartTime, FailureCode != '') AS LastFailureCode,
     max(StartTime) AS LastCall
 FROM agent_steps AS s
 WHERE StepType = 'tool'

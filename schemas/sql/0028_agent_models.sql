@@ -17,7 +17,7 @@ SELECT
     ifNull(sum(s.InputTokens), 0) AS InputTokens,
     ifNull(sum(s.OutputTokens), 0) AS OutputTokens,
     sum(s.CostUsd::Nullable(Decimal(38, 9))) AS CostUsd,
-    argMaxIf(FailureCode, StartTime, FailureCode != '') AS LastErrorCode,
+    argMaxIf(FailureCode, StartTime, FailureCode != '') AS LastFailureCode,
     max(StartTime) AS LastCall
 FROM agent_steps AS s
 WHERE StepType IN ('model', 'respond')
