@@ -1,7 +1,7 @@
 """Prices stored model calls again, a day after the other.
 
     day → its providers and models → their prices → what would change → one mutation of the day's partition
-          in otel_traces, and in agent_spans, which the agent_* views sum from
+          in otel_traces, and in agent_spans, which the agent_* views read; then its runs
 
 Safe to repeat, and to break off: a call that has its cost already is left alone.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
+from agenttracer.collector.cli.repriced_runs import Runs, follow
 from agenttracer.collector.errors import StartError
 from agenttracer.collector.pricing.book import PriceBook
 from agenttracer.collector.pricing.sql import Expressions
@@ -37,14 +38,11 @@ FROM otel_traces WHERE {rows} GROUP BY Provider, Model
 """
 
 
-class Writes(Protocol):
+class Writes(Runs, Protocol):
     """What is used of a store."""
 
     def rows(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """The rows of a query, by column."""
-
-    def run(self, sql: str) -> None:
-        """Run one statement to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +107,8 @@ def reprice(
             if write:
                 for table in tables:
                     _write(store, table, _rows(window, day, expressions), day, expressions)
+        if write and "agent_spans" in tables:
+            follow(store, f"{window.sql} AND {_of_day(day)}")
         progress(day, calls, changed)
     return models
 

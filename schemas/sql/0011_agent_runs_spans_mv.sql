@@ -1,10 +1,16 @@
--- Feeds agent_runs_state from spans: steps, and roots, which carry the run's status.
+-- Feeds agent_runs_state from spans: steps, and roots, which carry the run's status; the agent's own word ranks
+-- above what was concluded from the spans.
 CREATE MATERIALIZED VIEW IF NOT EXISTS agent_runs_spans_mv{on_cluster}
 TO agent_runs_state
 AS
 WITH
     multiIf(AgentName = '', 2, RunStatus = '', 1, 0) AS identity_rank,
-    multiIf(RunStatus = 'queued', 1, RunStatus IN ('', 'running'), 2, 4) AS state_rank,
+    multiIf(
+        RunStatus = 'queued', 1,
+        RunStatus IN ('', 'running'), 2,
+        mapContains(SpanAttributes, 'agent.run.status'), 5,
+        4
+    ) AS state_rank,
     Timestamp + toIntervalNanosecond(Duration) AS end_time,
     state_rank * 10000000000000000 + toUnixTimestamp64Micro(end_time) AS state_order,
     StepType NOT IN ('', 'agent', 'other') AS is_leaf  -- the others repeat what their children used
@@ -22,7 +28,7 @@ SELECT
     min(Timestamp) AS StartTime,
     max(end_time) AS LastSeen,
     countIf(StepType != '') AS Steps,
-    countIf(StepType = 'model') AS ModelCalls,
+    countIf(StepType IN ('model', 'respond')) AS ModelCalls,
     countIf(StepType = 'tool') AS ToolCalls,
     countIf(StepType = 'retrieve') AS Retrievals,
     countIf(FailureCode != '') AS Failures,
@@ -36,4 +42,5 @@ SELECT
     max(t.ExpiresAt) AS ExpiresAt
 FROM otel_traces AS t
 WHERE RunId != '' AND (StepType != '' OR RunStatus != '')
+    AND NOT (ParentSpanId = '' AND Operation = 'create_agent')  -- to make an agent is no run of it
 GROUP BY TenantId, RunId

@@ -1,26 +1,61 @@
--- Steps: one row for each span that is a step of a run.
+-- Steps: one row a real step, however many spans say it and in however many inserts they came. The spans of a run
+-- that came whole, of which no call failed or may be said twice, are its steps; the others are folded when asked for.
 CREATE OR REPLACE VIEW agent_steps{on_cluster}
-AS SELECT
+AS
+SELECT
     TenantId,
     RunId,
     TraceId,
     SpanId,
     ParentSpanId,
-    StepSequence,
+    ifNull(StepSequence, Place::Int32)::Nullable(Int32) AS StepSequence,
     StepType,
     StepName,
     AgentName,
     Provider,
     Model,
     ToolName,
-    Attempt,
+    ifNull(Attempt, 1)::Nullable(Int32) AS Attempt,
     Timestamp AS StartTime,
     Duration / 1e6 AS DurationMs,
-    if(FailureCode != '' OR StatusCode = 'Error', 'failure', 'success') AS Status,
-    FailureType,
-    FailureCode,
+    'success' AS Status,
+    '' AS FailureType,
+    '' AS FailureCode,
     InputTokens,
     OutputTokens,
     CostUsd
-FROM otel_traces
-WHERE StepType != ''
+FROM agent_spans
+LEFT ANTI JOIN agent_runs_to_fold AS f USING (TenantId, RunId)
+WHERE NOT IsLog AND StepType != ''
+UNION ALL
+SELECT
+    TenantId,
+    RunId,
+    f.TraceId,
+    SpanId,
+    f.ParentSpanId,
+    f.StepSequence,
+    f.StepType,
+    f.StepName,
+    f.AgentName,
+    f.Provider,
+    f.Model,
+    f.ToolName,
+    f.Attempt,
+    s.Timestamp AS StartTime,
+    f.Duration / 1e6 AS DurationMs,
+    if(f.HasFailed, 'failure', 'success') AS Status,
+    f.FailureType,
+    f.FailureCode,
+    f.InputTokens,
+    f.OutputTokens,
+    f.CostUsd
+FROM agent_steps_folded AS f
+INNER JOIN
+(
+    -- So that a filter by time finds the runs that are worth folding.
+    SELECT TenantId, RunId, SpanId, Timestamp
+    FROM agent_spans
+    LEFT SEMI JOIN agent_runs_to_fold AS r USING (TenantId, RunId)
+    WHERE NOT IsLog AND StepType != ''
+) AS s USING (TenantId, RunId, SpanId)

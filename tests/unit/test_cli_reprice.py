@@ -48,10 +48,10 @@ def call(number: int, provider: str, model: str, **columns: Any) -> dict[str, An
     }  # fmt: skip
 
 
-def store(folder: Path, *rows: dict[str, Any], tenant: str = "acme") -> None:
-    """Export the rows into the store of a data folder, which is made if it isn't there."""
+def store(folder: Path, *rows: dict[str, Any], tenant: str = "acme", token: str = "") -> None:
+    """Export the rows into the store of a data folder, which is made if it isn't there; one insert a token."""
     with exporting(f"chdb://{folder}/clickhouse", ttl=0) as opened:
-        opened.export(make_batch("traces", rows, resources=[{"TenantId": tenant}], token=tenant))
+        opened.export(make_batch("traces", rows, resources=[{"TenantId": tenant}], token=token or tenant))
 
 
 def costs(folder: Path) -> list[tuple[Decimal | None, str]]:
@@ -121,6 +121,51 @@ def test_nothing_but_the_window_of_the_tenant_changes(data: Path, capsys: Captur
     kept, new = Decimal("9.000000000"), Decimal("0.002500000")
     assert [kept, new, new, kept, kept] == [cost for cost, _ in costs(data)]
     assert "2026-11-01: 1 of 1 calls changed" in capsys.readouterr().err
+
+
+def viewed(folder: Path, view: str) -> list[Decimal | None]:
+    """The costs that a view shows, run by run."""
+    with open_store(f"chdb://{folder}/clickhouse", "default") as opened:
+        rows = opened.rows(f"SELECT RunId, sum(CostUsd) AS Usd FROM {view} GROUP BY RunId ORDER BY RunId", {})
+    return [row["Usd"] for row in rows]
+
+
+def test_the_views_follow(data: Path, capsys: Capture) -> None:
+    """What runs and steps cost is what their spans cost now: one price back and one forth, and none at all."""
+    used = {"InputTokens": 1000, "CostUsd": Decimal(9), "PriceVersion": "old"}
+    both = {"RunId": "several inserts"}
+    store(data, call(1, "openai", "gpt-4o", **used), call(2, "nobody", "mystery", **used))
+    store(data, call(3, "openai", "gpt-4o", **used, **both), token="first")  # noqa: S106
+    store(data, call(4, "openai", "gpt-4o", **used, **both), token="second")  # noqa: S106
+    cheap = data / "cheap.yaml"
+    cheap.write_text("providers: {openai: {models: {gpt-4o: {input: 1}}}}")
+
+    def seen() -> list[list[Decimal | None]]:
+        return [viewed(data, view) for view in ("agent_runs", "agent_steps")]
+
+    first, second = Decimal("0.0025"), Decimal("0.001")
+    for arguments, expected in (
+        ([], first),
+        (["--prices", str(cheap)], second),
+        ([], first),
+        (["--prices", str(cheap)], second),
+        ([], first),
+    ):
+        asked(capsys, *arguments)
+        assert [[expected, None, 2 * expected]] * 2 == seen()
+
+
+def test_what_was_broken_off_is_finished(data: Path, capsys: Capture) -> None:
+    """Spans that have their cost don't keep the tables behind them from getting it."""
+    store(data, call(1, "openai", "gpt-4o", InputTokens=1000))
+    asked(capsys)
+    with open_store(f"chdb://{data}/clickhouse", "default") as opened:
+        opened.run("ALTER TABLE agent_spans UPDATE CostUsd = 9 WHERE 1 SETTINGS mutations_sync = 2")
+
+    asked(capsys)
+
+    with open_store(f"chdb://{data}/clickhouse", "default") as opened:
+        assert [{"CostUsd": Decimal("0.0025")}] == opened.rows("SELECT CostUsd FROM agent_spans", {})
 
 
 def test_a_summary_by_model(data: Path, capsys: Capture) -> None:

@@ -140,7 +140,7 @@ def test_a_row_has_the_views_columns(capsys: Capture) -> None:
     expected = {
         "AgentName": "support", "AgentVersion": "1.2", "ServiceName": "shop", "Status": "failure",
         "StartTime": "2026-09-21T14:13:20.000000000Z", "EndTime": "2026-09-21T14:13:20.100000000Z",
-        "DurationMs": 100.0, "Steps": 6, "ModelCalls": 1, "ToolCalls": 2, "Failures": 2, "InputTokens": 120,
+        "DurationMs": 100.0, "Steps": 6, "ModelCalls": 2, "ToolCalls": 2, "Failures": 2, "InputTokens": 120,
         "OutputTokens": 30, "CostUsd": 0.000213, "FailureType": "tool", "FailureCode": "timeout",
     }  # fmt: skip
     assert expected == {name: run[name] for name in expected}
@@ -161,7 +161,7 @@ def test_show_is_a_waterfall(capsys: Capture) -> None:
         ["model", "small-1"],
         ["tool", "orders"],
         ["tool", "orders"],
-        ["respond", "answer"],
+        ["model", "answer"],  # it failed, so it was no answer
     ]
     assert expected == [line.split()[:2] for line in lines]
     assert lines[1].index("choose") + 2 == lines[2].index("small-1")
