@@ -52,7 +52,7 @@ def test_what_the_sdk_records_is_stored(tmp_path: Path) -> None:
         "SELECT SpanAttributes FROM otel_traces WHERE StepType = 'model'",
         "SELECT DISTINCT MetricName FROM otel_metrics_sum UNION ALL SELECT DISTINCT MetricName FROM otel_metrics_gauge",
     )
-    told = {name: attributes for name, attributes in events}
+    told = dict(events)
     expected = {
         "agent.registered": {
             "agent.category": "support",
