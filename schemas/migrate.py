@@ -4,7 +4,7 @@
     sql/0002_…               ─┼─ recorded? ─┼─ recorded, same hash: done
     sql/0003_…               ─┘             └─ recorded, another hash: a view is replaced; else SchemaError
 
-Tables come first, then what feeds them, then the views, whatever their numbers. A table's file never changes
+Tables come first, then what feeds them, what fills them, the views, whatever their numbers. A table's file never changes
 once it was released; a new file alters it. A crash between running and recording only runs a file again. So do
 two collectors that start together.
 """
@@ -60,9 +60,10 @@ class Placement:
 class Kind(IntEnum):
     """What a file does, in the order of their turns."""
 
-    TABLE = 0  # makes, alters or fills one: once
+    TABLE = 0  # makes or alters one: once
     FEED = 1  # a materialized view: its query is replaced, so that no insert passes it by
-    VIEW = 2  # is replaced
+    FILL = 2  # puts what is stored already into a new table, and through what it feeds: once
+    VIEW = 3  # is replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Migration:
 
 _STARTS = {
     Kind.FEED: re.compile("^CREATE MATERIALIZED VIEW", re.MULTILINE),
+    Kind.FILL: re.compile("^INSERT INTO", re.MULTILINE),
     Kind.VIEW: re.compile("^CREATE OR REPLACE VIEW", re.MULTILINE),
 }
 
@@ -125,7 +127,7 @@ def apply(
     applied = _applied(client)
     due = [step for step in steps if applied.get(step.number) != step.sha256]
     for step in due:
-        if step.number in applied and step.kind is Kind.TABLE:
+        if step.number in applied and step.kind in (Kind.TABLE, Kind.FILL):
             raise SchemaError(
                 f"{step.number:04d}_{step.name}.sql was changed after it had been applied; "
                 "take the change back and put it into a new file"

@@ -44,7 +44,7 @@ PARTITION BY toDate(Timestamp)
 ORDER BY (TenantId, RunId, Timestamp)
 TTL ExpiresAt
 SETTINGS
-    index_granularity = 1024,
+    index_granularity = 4096,
     min_bytes_for_wide_part = 104857600,
     non_replicated_deduplication_window = 1000,
     replicated_deduplication_window_seconds = 604800,

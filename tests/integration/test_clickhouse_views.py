@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from agenttracer.schemas.batch import Batch
+from agenttracer.schemas.batch import Batch, Place
 from tests.batches import make_batch
 from tests.clickhouse_store import Store, exporting
 
 SECOND = 1_000_000_000
-T0 = 1_790_000_000 * SECOND
+T0 = (time.time_ns() // SECOND - 600) * SECOND
 TRACE = "a" * 32
 
 
@@ -27,14 +28,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def span(at: float, **columns: Any) -> dict[str, Any]:
-    """A span of the run, one second long, that starts so many seconds after the run."""
+    """A span of the run, one second long, right below its root, that starts so many seconds after the run."""
     start = T0 + int(at * SECOND)
-    return {"TraceId": TRACE, "RunId": "run-1", "Timestamp": start, "Duration": SECOND, **columns}
+    ids = {"TraceId": TRACE, "RunId": "run-1", "SpanId": f"at-{at}", "ParentSpanId": "root"}
+    return {**ids, "Timestamp": start, "Duration": SECOND, **columns}
 
 
 ROOT = span(
-    0, Duration=10 * SECOND, RunStatus="success", StepType="agent", AgentName="support", AgentVersion="1.2",
-    InputTokens=300,
+    0, SpanId="root", ParentSpanId="", Duration=10 * SECOND, RunStatus="success", StepType="agent",
+    AgentName="support", AgentVersion="1.2", InputTokens=300,
 )  # fmt: skip
 RUN = [
     ROOT,
@@ -49,11 +51,13 @@ RUN = [
     span(5, StepType="model", InputTokens=200, OutputTokens=30, CostUsd=Decimal("0.0008")),
     span(6, StepType="", SpanId="not-a-step"),
 ]
+OWN_WORD = (Place.ROW, 0, "agent.run.status", "x")
 
 
-def spans(*rows: dict[str, Any], token: str) -> Batch:
+def spans(*rows: dict[str, Any], token: str, **others: Any) -> Batch:
     """One insert."""
-    return make_batch("traces", rows, resources=[{"ServiceName": "shop", "TenantId": "acme"}], token=token)
+    resources = [{"ServiceName": "shop", "TenantId": "acme"}]
+    return make_batch("traces", rows, resources=resources, token=token, **others)
 
 
 def event(at: float, name: str, **columns: Any) -> Batch:
@@ -86,7 +90,7 @@ def test_a_run_is_one_row_in_however_many_inserts_it_comes(store: Store, order: 
             "AgentName": "support",
             "AgentVersion": "1.2",
             "ServiceName": "shop",
-            "Status": "success",
+            "Status": "partial",
             "DurationMs": 10_000.0,
             "Steps": 6,
             "ModelCalls": 2,
@@ -133,11 +137,42 @@ def test_a_run_without_an_end_is_running(store: Store) -> None:
     assert ("running", 5000.0, True, 5) == run(store, "Status, DurationMs, isNull(EndTime), Steps")
 
 
+@pytest.mark.parametrize(("status", "failed"), [("partial", False), ("failure", True)])
+def test_a_run_whose_root_never_came_ends_after_an_hour(store: Store, status: str, failed: bool) -> None:
+    """Some libraries never export the root of a run that raised: its last word decides."""
+    error = {"StatusCode": "Error", "FailureCode": "timeout"} if failed else {}
+    ago = {"Timestamp": T0 - 7200 * SECOND}
+    store.export(spans(span(0, StepType="model", **ago, **error), token="t"))  # noqa: S106
+    assert (status, False) == run(store, "Status, isNull(EndTime)")
+
+
 @pytest.mark.parametrize("status", ["success", "failure", "partial", "cancelled"])
-def test_the_root_decides_how_a_run_ended(store: Store, status: str) -> None:
+def test_the_agents_own_word_decides_how_a_run_ended(store: Store, status: str) -> None:
     """Also over the count of failures, and over a cancellation that came too late."""
-    store.export(spans({**ROOT, "RunStatus": status}, *RUN[1:], token="t"), event(9, "cancelled"))  # noqa: S106
+    root = {**ROOT, "RunStatus": status}
+    store.export(spans(root, *RUN[1:], token="t", attributes=[OWN_WORD]), event(9, "cancelled"))  # noqa: S106
     assert (status, 2, 10_000.0) == run(store, "Status, Failures, DurationMs")
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]], ids=["the failure first", "the root first"])
+@pytest.mark.parametrize(
+    ("status", "failed", "later"),
+    [
+        ("failure", {"StepType": "model"}, []),
+        ("partial", {"StepType": "model"}, [span(8, StepType="model")]),
+        ("partial", {"StepType": "tool"}, []),
+    ],
+    ids=["a model call, and nothing after it", "a model call that others followed", "a tool"],
+)
+def test_a_failure_in_another_insert_than_the_root_decides(
+    store: Store, order: list[int], status: str, failed: dict[str, Any], later: list[dict[str, Any]]
+) -> None:
+    """The root's own insert saw a run that went well."""
+    step = span(4, StatusCode="Error", FailureCode="timeout", **failed)
+    inserts = [[step], [ROOT, *later]]
+    for number in order:
+        store.export(spans(*inserts[number], token=f"{number}"))
+    assert (status, 1, "timeout") == run(store, "Status, Failures, FailureCode")
 
 
 def test_a_run_that_was_cancelled_before_its_root_ended_is_cancelled(store: Store) -> None:
@@ -165,17 +200,17 @@ def test_costs_that_nobody_knows_are_null(store: Store) -> None:
 
 
 def test_steps_are_the_spans_that_are_steps(store: Store) -> None:
-    """One row a step, with its status and length."""
+    """One row a step, numbered by its start, with its status, its length and which try it was."""
     store.export(spans(*RUN, token="t"))  # noqa: S106
-    rows = store.rows("SELECT StepType, Status, FailureCode, DurationMs FROM agent_steps ORDER BY StartTime")
+    columns = "StepSequence, StepType, Status, FailureCode, DurationMs, Attempt"
     assert [
-        ("agent", "success", "", 10_000.0),
-        ("model", "success", "", 1000.0),
-        ("tool", "failure", "timeout", 1000.0),
-        ("tool", "success", "", 1000.0),
-        ("retrieve", "failure", "empty_retrieval", 1000.0),
-        ("model", "success", "", 1000.0),
-    ] == rows
+        (1, "agent", "success", "", 10_000.0, 1),
+        (2, "model", "success", "", 1000.0, 1),
+        (3, "tool", "failure", "timeout", 1000.0, 1),
+        (4, "tool", "success", "", 1000.0, 2),
+        (5, "retrieve", "failure", "empty_retrieval", 1000.0, 1),
+        (6, "model", "success", "", 1000.0, 1),
+    ] == store.rows(f"SELECT {columns} FROM agent_steps ORDER BY StepSequence")
 
 
 def test_a_failure_recovered_if_a_later_try_of_its_step_did_not_fail(store: Store) -> None:
@@ -185,28 +220,42 @@ def test_a_failure_recovered_if_a_later_try_of_its_step_did_not_fail(store: Stor
     store.export(spans(*RUN, earlier, elsewhere, token="t"))  # noqa: S106
     columns = "FailureType, FailureCode, Rule, StepName, Attempt, Recovered"
     assert [
-        ("tool", "timeout", "", "search", None, True),
-        ("retrieval", "empty_retrieval", "", "kb", None, False),
+        ("tool", "timeout", "", "search", 1, True),
+        ("retrieval", "empty_retrieval", "", "kb", 1, False),
     ] == store.rows(f"SELECT {columns} FROM agent_failures ORDER BY Time")
 
 
+def test_tools_and_models_are_summed_up(store: Store) -> None:
+    """Calls, successes, durations and the last failure, by tenant, agent and tool or model."""
+    store.export(spans(*RUN, token="t"))  # noqa: S106
+    columns = "ToolName, Calls, SuccessRate, P50Ms, P99Ms, LastFailureCode"
+    assert [("search", 2, 0.5, 1000.0, 1000.0, "timeout")] == store.rows(f"SELECT {columns} FROM agent_tools")
+    columns = "sum(Calls), sum(Failures), sum(InputTokens), sum(OutputTokens), sum(CostUsd)"
+    assert [(2, 0, 300, 50, Decimal("0.002"))] == store.rows(f"SELECT {columns} FROM agent_models")
+
+
 INDEXES = {
-    "SELECT * FROM agent_steps WHERE RunId = 'run-1'": "idx_run_id",
-    "SELECT * FROM agent_failures WHERE RunId = 'run-1'": "idx_run_id",
+    "SELECT * FROM agent_steps WHERE RunId = 'run-1'": "PrimaryKey RunId",
+    "SELECT * FROM agent_steps WHERE TenantId = 'acme'": "PrimaryKey TenantId",
+    "SELECT * FROM agent_steps WHERE TraceId = 'x'": "idx_trace_id",
+    "SELECT * FROM agent_steps WHERE AgentName = 'support'": "idx_agent_name",
+    "SELECT * FROM agent_steps WHERE StartTime > now() - 3600": "Min-Max Timestamp",
+    "SELECT * FROM agent_failures WHERE RunId = 'run-1'": "PrimaryKey RunId",
+    "SELECT * FROM agent_failures WHERE TenantId = 'acme'": "PrimaryKey TenantId",
     "SELECT * FROM agent_failures WHERE Time > now() - 3600": "Min-Max Timestamp",
-    "SELECT * FROM agent_failures": "idx_failure_code",
+    "SELECT * FROM agent_runs WHERE RunId = 'run-1'": "PrimaryKey RunId",
+    "SELECT * FROM agent_runs_by_time WHERE LastSeen > now() - 3600": "PrimaryKey LastSeen",
     "SELECT count() FROM otel_traces WHERE TenantId = 'acme' AND AgentName = 'support'": "idx_agent",
     "SELECT * FROM otel_traces WHERE TraceId = 'x'": "idx_trace_id",
-    "SELECT * FROM agent_runs WHERE RunId = 'run-1'": "PrimaryKey RunId",
 }
 
 
-def test_filters_reach_the_indexes(store: Store) -> None:
+@pytest.mark.parametrize("query", INDEXES)
+def test_filters_reach_the_indexes(store: Store, query: str) -> None:
     """What dashboards ask for by run, tenant, agent, failure or time is not a scan of everything."""
     store.export(spans(*RUN, token="t"))  # noqa: S106
-    for query, index in INDEXES.items():
-        ((plan,),) = store.rows(f"EXPLAIN indexes = 1, json = 1 {query}")
-        assert index in used_indexes(json.loads(plan)[0]["Plan"])
+    ((plan,),) = store.rows(f"EXPLAIN indexes = 1, json = 1 {query}")
+    assert INDEXES[query] in used_indexes(json.loads(plan)[0]["Plan"])
 
 
 def used_indexes(node: dict[str, Any]) -> set[str]:

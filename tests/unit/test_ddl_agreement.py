@@ -33,6 +33,9 @@ KEYS = {
     "otel_logs": ("toDate(Timestamp)", "toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp"),
     **{table: ("toDate(TimeUnix)", METRICS_ORDER) for table in FLATTENED if "metrics" in table},
     "agent_runs_state": ("toDate(ExpiresAt)", "TenantId, RunId"),
+    "agent_spans": ("toDate(Timestamp)", "TenantId, RunId, Timestamp"),
+    "agent_runs_to_fold": ("toDate(Timestamp)", "TenantId, RunId"),
+    "agent_runs_by_time": ("toDate(LastSeen)", "LastSeen"),
     "agent_artifacts": ("toDate(Timestamp)", "TenantId, RunId, Name, Timestamp"),
     "redaction_ledger": (
         "toDate(ExpiresAt)",
