@@ -17,10 +17,9 @@ WITH
 SELECT
     TenantId,
     RunId,
-    tuple(
-        min(identity_rank), argMin(AgentName, identity_rank), argMin(AgentVersion, identity_rank),
-        argMin(ServiceName, identity_rank), argMin(TraceId, identity_rank)
-    ) AS Identity,
+    min((
+        identity_rank, AgentName::String, AgentVersion::String, ServiceName::String, TraceId
+    )) AS Identity,
     tuple(
         max(state_rank), argMax(end_time, state_order),
         if(argMax(RunStatus, state_order) = '', 'running', argMax(RunStatus, state_order))
