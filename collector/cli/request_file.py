@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,12 +30,10 @@ def read_request(path: Path, signal: str | None, config: Config | None) -> Batch
     for candidate in [Signal(signal)] if signal else list(Signal):
         batch = _decoded(candidate, body, is_json=path.suffix == ".json")
         if batch is not None:
-            for processor in _before_redaction(candidate, config):
-                passed = processor.process(batch)
-                if passed is None:
-                    raise StartError(f"{path}: the processors before redaction leave nothing of it")
-                batch = passed
-            return batch
+            processed = asyncio.run(_process(batch, _before_redaction(candidate, config)))
+            if processed is None:
+                raise StartError(f"{path}: the processors before redaction leave nothing of it")
+            return processed
     what = f"export request of {signal}" if signal else "OTLP export request"
     raise StartError(f"{path} is no {what} with anything in it")
 
@@ -47,6 +46,15 @@ def _decoded(signal: Signal, body: bytes, *, is_json: bool) -> Batch | None:
     decoded = decode(signal, [protobuf], "default", received_unix_ns=0)
     (outcome,) = decoded.outcomes
     return None if outcome.error or outcome.rejected_rows else decoded.batch
+
+
+async def _process(batch: Batch, processors: Sequence[Processor[Any]]) -> Batch | None:
+    passed: Batch | None = batch
+    for processor in processors:
+        await processor.start()
+        passed = processor.process(passed) if passed is not None else None
+        await processor.stop()
+    return passed
 
 
 def _before_redaction(signal: Signal, config: Config | None) -> Sequence[Processor[Any]]:

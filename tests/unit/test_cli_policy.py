@@ -126,6 +126,17 @@ def test_dry_run_tells_what_would_become_of_a_request(
     assert not Path("data").exists()
 
 
+def test_dry_run_passes_the_shipped_pipeline(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Every processor that stands before redaction is started as the collector starts it."""
+    root = Path(__file__).parents[2]
+    Path("otel-config.yaml").write_text((root / "otel-config.yaml").read_text())
+    capture = root / "tests" / "golden" / "captures" / "langgraph-openinference-bad_tool_args.pb"
+
+    kept = [line for line in answer(capsys, "dry-run", str(capture))["effects"] if line["action"] == "keep"]
+
+    assert ("row", "llm.model_name") in {(line["place"], line["key"]) for line in kept}
+
+
 def test_dry_run_says_when_a_file_is_no_request(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """One sentence, nothing of the file in it."""
     (tmp_path / "x.pb").write_bytes(b"CANARY")
