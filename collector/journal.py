@@ -26,10 +26,11 @@ from typing import IO
 from agenttracer.collector.cursors import set_cursors
 from agenttracer.collector.errors import StartError, Unavailable
 from agenttracer.collector.journal_schema import SCHEMA, VERSION
+from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Books, Entry
 
 _BUSY_SECONDS = 5.0
-_WAITING_BYTES = "SELECT coalesce(sum(length(payload)), 0) FROM groups WHERE only_exporter = ''"
+_WAITING_BYTES = "SELECT tenant, sum(length(payload)) FROM groups WHERE only_exporter = '' GROUP BY tenant"
 _RESERVE_BYTES = 16 * 1024 * 1024
 _WAITING = (
     "groups g, cursors c WHERE g.pipeline = c.pipeline AND g.id > c.position "
@@ -96,7 +97,7 @@ class Journal(Books):
         self.directory = directory
         self.max_bytes = max_bytes
         self.window_seconds = window_seconds
-        self.waiting_bytes = 0
+        self._waiting_limit = SharedLimit(max_bytes)
         self.id = ""
         self._reserve = directory / "journal.reserve"
         self._lock = threading.Lock()
@@ -145,7 +146,7 @@ class Journal(Books):
     def _load(self, connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
         (self.id,) = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
-        (self.waiting_bytes,) = connection.execute(_WAITING_BYTES).fetchone()
+        self._waiting_limit.count_anew(dict(connection.execute(_WAITING_BYTES).fetchall()))
         since = time.time() - self.window_seconds
         for digest, rows, rejected in connection.execute(
             "SELECT digest, rows, rejected_rows FROM receipts WHERE time >= ? ORDER BY id", (since,)
@@ -213,9 +214,13 @@ class Journal(Books):
     # ---- receivers' side
 
     @property
-    def full(self) -> bool:
-        """Whether the waiting groups have reached the size limit."""
-        return self.waiting_bytes >= self.max_bytes
+    def waiting_bytes(self) -> int:
+        """Size of the groups that wait."""
+        return self._waiting_limit.used_bytes
+
+    def full_for(self, tenant: str) -> bool:
+        """Whether the tenant's waiting groups take as much of the size limit as they may."""
+        return not self._waiting_limit.admits(tenant)
 
     def answered(self, digest: bytes) -> tuple[int, int] | None:
         """(rows, rejected rows) of a request with this hash that was answered inside the window."""
@@ -234,7 +239,8 @@ class Journal(Books):
                 [(now, receipt.digest, receipt.rows, receipt.rejected_rows) for receipt in receipts],
             )
             books.update(lines)
-        self.waiting_bytes += sum(len(group.payload) for group in groups)
+        for group in groups:
+            self._waiting_limit.take(group.tenant, len(group.payload))
         self._receipts.update({receipt.digest: (receipt.rows, receipt.rejected_rows) for receipt in receipts})
         for wake in self._listeners:
             wake()
@@ -265,8 +271,8 @@ class Journal(Books):
         """Give each (pipeline, exporter) a cursor, and take those away that are not among them."""
         with self._transaction() as (connection, books):
             books.update(set_cursors(connection, set(pairs)))
-            (waiting_bytes,) = connection.execute(_WAITING_BYTES).fetchone()
-        self.waiting_bytes = waiting_bytes
+            waiting_bytes = dict(connection.execute(_WAITING_BYTES).fetchall())
+        self._waiting_limit.count_anew(waiting_bytes)
 
     def waiting(self, pipeline: str, exporter: str) -> tuple[int, int, float]:
         """(groups, rows, unix time of the oldest) that the exporter has still to take."""
@@ -314,7 +320,7 @@ class Journal(Books):
             for group in claim.groups:
                 books[(claim.pipeline, group.tenant, "stored", "", claim.exporter)] += group.rows
             freed = self._move_cursor(connection, claim)
-        self.waiting_bytes -= freed
+        self._give_back(freed)
 
     def bury(self, claim: Claim, reason: str) -> None:
         """The exporter can never store the claim's rows: keep them as dead letters."""
@@ -327,32 +333,35 @@ class Journal(Books):
             for group in claim.groups:
                 books[(claim.pipeline, group.tenant, "dead_lettered", reason, claim.exporter)] += group.rows
             freed = self._move_cursor(connection, claim)
-        self.waiting_bytes -= freed
+        self._give_back(freed)
 
-    def _move_cursor(self, connection: sqlite3.Connection, claim: Claim) -> int:
+    def _give_back(self, freed: Iterable[tuple[str, int]]) -> None:
+        for tenant, num_bytes in freed:
+            self._waiting_limit.give_back(tenant, num_bytes)
+
+    def _move_cursor(self, connection: sqlite3.Connection, claim: Claim) -> list[tuple[str, int]]:
+        """Returns the tenants and sizes of the groups that are gone."""
         connection.execute(
             "UPDATE cursors SET position = ?1, claimed = CASE WHEN claimed <= ?1 THEN 0 ELSE claimed END "
             "WHERE pipeline = ?2 AND exporter = ?3",
             (claim.groups[-1].id, claim.pipeline, claim.exporter),
         )
-        deleted = connection.execute(
+        return connection.execute(
             "DELETE FROM groups WHERE pipeline = ?1 "
             "AND id <= (SELECT min(position) FROM cursors WHERE pipeline = ?1) "
             # Replayed dead letters were put in line behind this process's back, and are not in its count.
-            "RETURNING iif(only_exporter = '', length(payload), 0)",
+            "RETURNING tenant, iif(only_exporter = '', length(payload), 0)",
             (claim.pipeline,),
         ).fetchall()
-        return sum(size for (size,) in deleted)
 
     # ---- books
 
     def entries(self) -> list[Entry]:
         """The books as of the last commit, and what waits, counted from the groups themselves."""
         with self._reading() as connection:
+            # One statement, so that both are of the same commit.
             lines = connection.execute(
-                "SELECT pipeline, tenant, state, reason, exporter, rows FROM books"
-            ).fetchall()
-            lines += connection.execute(
+                "SELECT pipeline, tenant, state, reason, exporter, rows FROM books UNION ALL "
                 f"SELECT g.pipeline, g.tenant, 'waiting', '', c.exporter, sum(g.rows) FROM {_WAITING} "
                 "GROUP BY g.pipeline, g.tenant, c.exporter"
             ).fetchall()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import sys
 import time
@@ -56,7 +57,12 @@ class Service:
     async def _start(self) -> None:
         journal = await self._start_extensions()
         await self._start_exporters(journal)
-        self.ingest = Ingest(await self._start_processors(), journal, self.telemetry)
+        self.ingest = Ingest(
+            await self._start_processors(),
+            journal,
+            self.telemetry,
+            max_in_flight_bytes=self.config.max_in_flight_mib * 1024 * 1024,
+        )
         self.ingest.start()
         await self._start_receivers(self.ingest)
         # Extensions that show what the exporters opened come after them.
@@ -182,6 +188,9 @@ async def serve(load: Callable[[], Config]) -> None:
 def run(load: Callable[[], Config]) -> int:
     """The process's whole life; returns its exit status, one sentence on stderr when it is not 0."""
     keep_freed_memory()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A thousand idle connections, the usual soft limit, must not keep the store from opening its files.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         asyncio.run(serve(load))
     except CollectorError as error:
