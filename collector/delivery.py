@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from agenttracer.collector.bug_report import report_bug
-from agenttracer.collector.codec import unpack
+from agenttracer.collector.codec import DamagedError, unpack
 from agenttracer.collector.component import Exporter
 from agenttracer.collector.errors import Rejected, Unavailable
 from agenttracer.collector.journal import Claim, Journal
@@ -154,6 +154,8 @@ class Delivery:
         bugs = 0
         try:
             batch = await asyncio.to_thread(unpack, [group.payload for group in claim.groups], claim.token)
+        except DamagedError:
+            raise Rejected("the payload is damaged", reason="damaged_payload") from None
         except Exception as error:
             report_bug("journal", error)
             raise Rejected("the payload can't be read", reason="damaged_payload") from error

@@ -11,7 +11,6 @@ the store can tell that it has them. The books change in the same transactions a
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 import threading
 import time
@@ -25,13 +24,14 @@ from typing import IO
 
 from agenttracer.collector.cursors import set_cursors
 from agenttracer.collector.errors import StartError, Unavailable
+from agenttracer.collector.journal_reserve import CHECKPOINT_PAGES, Reserve
 from agenttracer.collector.journal_schema import SCHEMA, VERSION
 from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Books, Entry
 
+_FILE = "journal.sqlite"
 _BUSY_SECONDS = 5.0
 _WAITING_BYTES = "SELECT tenant, sum(length(payload)) FROM groups WHERE only_exporter = '' GROUP BY tenant"
-_RESERVE_BYTES = 16 * 1024 * 1024
 _WAITING = (
     "groups g, cursors c WHERE g.pipeline = c.pipeline AND g.id > c.position "
     "AND (g.only_exporter = '' OR g.only_exporter = c.exporter)"
@@ -99,7 +99,7 @@ class Journal(Books):
         self.window_seconds = window_seconds
         self._waiting_limit = SharedLimit(max_bytes)
         self.id = ""
-        self._reserve = directory / "journal.reserve"
+        self._reserve = Reserve(directory)
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
@@ -107,6 +107,8 @@ class Journal(Books):
         self._owner: IO[str] | None = None
         self._receipts: dict[bytes, tuple[int, int]] = {}
         self._listeners: list[Callable[[], None]] = []
+        self.on_damage: Callable[[StartError], None] = lambda _: None
+        """Called, from any thread, when the file turns out to be damaged: nothing can be promised any more."""
 
     def open(self) -> None:
         """Create or reopen the file for this process alone; raises ``StartError`` with one sentence."""
@@ -131,17 +133,14 @@ class Journal(Books):
                 f"the journal's folder {self.directory} can't be written ({error.strerror}): "
                 "make it writable, or set extensions::file_storage::directory"
             ) from error
-        path = self.directory / "journal.sqlite"
+        path = self.directory / _FILE
         try:
             self._writer = connect(path)
             self._reader = connect(path)
             self._load(self._writer)
-            self.keep_reserve()
+            self._reserve.hold(self._writer)
         except sqlite3.Error as error:
-            raise StartError(
-                f"the journal {path} can't be opened ({error}): "
-                "move the file away to start with an empty one, its rows stay in it"
-            ) from error
+            raise _sentence(path, error) from error
 
     def _load(self, connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
@@ -153,13 +152,6 @@ class Journal(Books):
         ):
             self._receipts[digest] = (rows, rejected)
 
-    def keep_reserve(self) -> None:
-        """Hold some disk back: when it is full, the exporters' progress, which makes room, still fits."""
-        if self._reserve.exists():
-            return
-        with suppress(OSError), self._reserve.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
-
     def close(self) -> None:
         """Close the file; safe twice."""
         with self._lock, self._read_lock:
@@ -167,6 +159,10 @@ class Journal(Books):
                 if opened is not None:
                     opened.close()
             self._reader = self._writer = self._owner = None
+
+    def _look_for_damage(self, error: sqlite3.Error) -> None:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            self.on_damage(_sentence(self.directory / _FILE, error))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -177,6 +173,7 @@ class Journal(Books):
             try:
                 yield self._reader
             except sqlite3.Error as error:
+                self._look_for_damage(error)
                 raise Unavailable(f"the journal can't be read: {error}", retry_after_seconds=5) from error
 
     @contextmanager
@@ -192,6 +189,8 @@ class Journal(Books):
                 raise Unavailable("the journal is closed")
             lines: Counter[BookLine] = Counter()
             try:
+                if not on_reserve:
+                    self._reserve.hold(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection, lines
                 connection.executemany(
@@ -200,11 +199,19 @@ class Journal(Books):
                     [(*line, rows) for line, rows in lines.items() if rows],
                 )
                 connection.execute("COMMIT")
+                if on_reserve:
+                    self._reserve.progressed()
             except sqlite3.Error as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                if on_reserve and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                    self._reserve.unlink(missing_ok=True)
+                # A quota that is used up is an I/O error to SQLite.
+                if on_reserve and error.sqlite_errorcode & 0xFF in (
+                    sqlite3.SQLITE_FULL,
+                    sqlite3.SQLITE_IOERR,
+                ):
+                    with suppress(sqlite3.Error):
+                        self._reserve.lend(connection)
+                self._look_for_damage(error)
                 raise Unavailable(f"the journal can't be written: {error}", retry_after_seconds=2) from error
             except BaseException:
                 if connection.in_transaction:
@@ -259,7 +266,6 @@ class Journal(Books):
             ).fetchall()
         for (digest,) in old:
             self._receipts.pop(digest, None)
-        self.keep_reserve()
 
     # ---- exporters' side
 
@@ -373,10 +379,17 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise sqlite3.DatabaseError(f"it was written by a newer release, journal version {version}")
     if version < VERSION:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     return connection
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> StartError:
+    return StartError(
+        f"the journal {path} can't be used ({error}): "
+        "move the file away to start with an empty one, its rows stay in it"
+    )

@@ -44,6 +44,9 @@ class Service:
         self.processors: list[Processor[Any]] = []
         self.deliveries: list[Delivery] = []
         self.ingest: Ingest | None = None
+        self.failure: CollectorError | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called, from any thread, when it can't go on, with ``failure`` set."""
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -56,6 +59,7 @@ class Service:
 
     async def _start(self) -> None:
         journal = await self._start_extensions()
+        journal.on_damage = self._fail
         await self._start_exporters(journal)
         self.ingest = Ingest(
             await self._start_processors(),
@@ -121,6 +125,11 @@ class Service:
         assert isinstance(component, role)
         return component
 
+    def _fail(self, failure: CollectorError) -> None:
+        if self.failure is None:
+            self.failure = failure
+            self.on_failure()
+
     def _set_ready(self, ready: bool) -> None:
         for extension in self.extensions.values():
             announce = getattr(extension, "set_ready", None)
@@ -143,7 +152,8 @@ class Service:
         await asyncio.gather(*(_stop(receiver) for receiver in self.receivers.values()))
         if self.ingest is not None:
             await asyncio.to_thread(self.ingest.stop)
-        await asyncio.gather(*(delivery.drain(_DRAIN_SECONDS) for delivery in self.deliveries))
+        drain_seconds = 0.0 if self.failure else _DRAIN_SECONDS
+        await asyncio.gather(*(delivery.drain(drain_seconds) for delivery in self.deliveries))
         for component in (*self.processors, *self.exporters.values(), *reversed(self.extensions.values())):
             await _stop(component)
 
@@ -162,9 +172,14 @@ async def serve(load: Callable[[], Config]) -> None:
     wanted: asyncio.Queue[str] = asyncio.Queue()
     for number, action in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
         loop.add_signal_handler(number, wanted.put_nowait, action)
+
+    def fail() -> None:
+        loop.call_soon_threadsafe(wanted.put_nowait, "stop")
+
     config = load()
     configure_logs(config.telemetry)
     service = Service(config)
+    service.on_failure = fail
     started = time.monotonic()
     await service.start()
     _log.info("ready after %.1f s: pipelines %s", time.monotonic() - started, ", ".join(config.pipelines))
@@ -178,10 +193,13 @@ async def serve(load: Callable[[], Config]) -> None:
         await service.stop()
         configure_logs(config.telemetry)
         service = Service(config)
+        service.on_failure = fail
         await service.start()
         _log.info("reloaded")
     _log.info("stopping")
     await service.stop()
+    if service.failure is not None:
+        raise service.failure
     _log.info("stopped")
 
 
