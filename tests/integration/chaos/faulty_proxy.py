@@ -1,9 +1,9 @@
 """A way to ClickHouse on which inserts meet what networks and servers do to them.
 
-    with faulty_proxy(server.port) as proxy:
-        proxy.fault = Fault.CUT_IN_THE_MIDDLE       # from now on, for every insert
-        proxy.met                                   # how many inserts met a fault
-        proxy.fault = None
+with faulty_proxy(server.port) as proxy:
+    proxy.fault = Fault.CUT_IN_THE_MIDDLE       # from now on, for every insert
+    proxy.met                                   # how many inserts met a fault
+    proxy.fault = None
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.chaos.load import Ledger
+from tests.integration.chaos.load import Ledger, SpanKey
 from tests.running_collector import RunningCollector
 
 MEMORY_LIMIT_MIB = 1500
@@ -93,9 +93,7 @@ def check_log(collector: RunningCollector) -> None:
 
 def check_store(ask: Ask, ledger: Ledger, counted: int | None = None) -> None:
     """Every acknowledged span is there, none twice, none that nobody sent; the views say the same."""
-    times = {(trace, span): count for trace, span, count in ask(
-        "SELECT TraceId, SpanId, count() FROM otel_traces GROUP BY ALL"
-    )}  # fmt: skip
+    times = times_stored(ask)
     lost = len(ledger.acknowledged - times.keys())
     doubled = sum(count > 1 for count in times.values())
     unknown = len(times.keys() - ledger.sent)
@@ -106,6 +104,12 @@ def check_store(ask: Ask, ledger: Ledger, counted: int | None = None) -> None:
     assert model_calls == steps > 0
     if counted is not None:
         assert counted == len(times)
+
+
+def times_stored(ask: Ask) -> dict[SpanKey, int]:
+    """Every span of the store, and how often it is there."""
+    rows = ask("SELECT TraceId, SpanId, count() FROM otel_traces GROUP BY ALL")
+    return {(trace, span): count for trace, span, count in rows}
 
 
 def sentence(collector: RunningCollector) -> str:
