@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -117,7 +116,7 @@ class Delivery:
             self.telemetry.set(
                 "otelcol_exporter_queue_size", groups, exporter=self._id, data_type=self.signal.value
             )
-            age = time.time() - oldest
+            age = self.journal.now() - oldest
             if groups and (rows >= min_size or age >= flush_seconds or age < 0):
                 self._appended.set()
                 return

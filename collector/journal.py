@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ from agenttracer.collector.cursors import set_cursors
 from agenttracer.collector.errors import StartError, Unavailable
 from agenttracer.collector.journal_reserve import CHECKPOINT_PAGES, Reserve
 from agenttracer.collector.journal_schema import SCHEMA, VERSION
+from agenttracer.collector.passing_time import Clock, PassingTime
 from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Books, Entry
 
@@ -93,12 +93,15 @@ class Claim:
 class Journal(Books):
     """One SQLite file; every method may be called from any thread."""
 
-    def __init__(self, directory: Path, *, max_bytes: int, window_seconds: float) -> None:
+    def __init__(
+        self, directory: Path, *, max_bytes: int, window_seconds: float, now: Clock | None = None
+    ) -> None:
         self.directory = directory
         self.max_bytes = max_bytes
         self.window_seconds = window_seconds
         self._waiting_limit = SharedLimit(max_bytes)
         self.id = ""
+        self.now = now or PassingTime().now
         self._reserve = Reserve(directory)
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
@@ -146,7 +149,7 @@ class Journal(Books):
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
         (self.id,) = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
         self._waiting_limit.count_anew(dict(connection.execute(_WAITING_BYTES).fetchall()))
-        since = time.time() - self.window_seconds
+        since = self.now() - self.window_seconds
         for digest, rows, rejected in connection.execute(
             "SELECT digest, rows, rejected_rows FROM receipts WHERE time >= ? ORDER BY id", (since,)
         ):
@@ -235,7 +238,7 @@ class Journal(Books):
 
     def append(self, groups: Sequence[Group], receipts: Sequence[Receipt], lines: Counter[BookLine]) -> None:
         """Make groups, receipts and book lines durable in one transaction; raises ``Unavailable``."""
-        now = time.time()
+        now = self.now()
         with self._transaction() as (connection, books):
             connection.executemany(
                 "INSERT INTO groups (pipeline, tenant, rows, time, payload) VALUES (?, ?, ?, ?, ?)",
@@ -259,7 +262,7 @@ class Journal(Books):
 
     def forget_receipts(self) -> None:
         """Forget the requests older than the window."""
-        before = time.time() - self.window_seconds
+        before = self.now() - self.window_seconds
         with self._transaction() as (connection, _):
             old = connection.execute(
                 "DELETE FROM receipts WHERE time < ? RETURNING digest", (before,)
@@ -334,7 +337,7 @@ class Journal(Books):
             connection.executemany(
                 "INSERT INTO dead_letters (pipeline, exporter, tenant, rows, reason, time, payload) "
                 "SELECT pipeline, ?, tenant, rows, ?, ?, payload FROM groups WHERE id = ?",
-                [(claim.exporter, reason, time.time(), group.id) for group in claim.groups],
+                [(claim.exporter, reason, self.now(), group.id) for group in claim.groups],
             )
             for group in claim.groups:
                 books[(claim.pipeline, group.tenant, "dead_lettered", reason, claim.exporter)] += group.rows

@@ -55,6 +55,7 @@ class RunningCollector:
         self.data = folder / "data"
         self.log_path = folder / "collector.log"
         self.ports = dict(zip(_PORTS.values(), free_ports(len(_PORTS)), strict=True))
+        self.command = [sys.executable, "-m", "agenttracer"]
         self.arguments = arguments or ("--config", str(CONFIG))
         self.environment = {
             **os.environ,
@@ -70,7 +71,7 @@ class RunningCollector:
         """Start the process without waiting until it is ready; ``preexec_fn`` as subprocess has it."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "agenttracer", "collector", *self.arguments],
+                [*self.command, "collector", *self.arguments],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
