@@ -10,6 +10,7 @@ import gzip
 import http.client
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -32,6 +33,8 @@ class Attack(threading.Thread):
         self.stopping = threading.Event()
         self.made = 0
         self.sent: set[SpanKey] = set()
+        self.answers: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def run(self) -> None:
         while not self.stopping.is_set():
@@ -101,13 +104,21 @@ class Bombs(Attack):
 
 
 class Flood(Attack):
-    """Requests as fast as they can be sent, a thousand in flight, no answer looked at."""
+    """Requests as fast as they can be sent, a thousand in flight, none sent again."""
 
     SPANS, TEXT, IN_FLIGHT = 1, "", 1000
 
     def run(self) -> None:
         metadata = tuple((name.lower(), value) for name, value in self.headers.items())
         room = threading.Semaphore(self.IN_FLIGHT)
+        pending: set[grpc.Future] = set()
+
+        def note(done: grpc.Future) -> None:
+            with self._lock:
+                self.answers[done.code().name] += 1
+                pending.discard(done)
+            room.release()
+
         with grpc.insecure_channel(f"localhost:{self.collector.ports['grpc']}") as channel:
             call = channel.unary_unary(METHODS[Signal.TRACES])
             while not self.stopping.is_set():
@@ -115,8 +126,12 @@ class Flood(Attack):
                     continue
                 body, keys = make_request(self.SPANS, self.TEXT)
                 self.sent.update(keys)
-                call.future(body, timeout=30, metadata=metadata).add_done_callback(lambda _: room.release())
+                answer = call.future(body, timeout=30, metadata=metadata)
+                pending.add(answer)  # a call that nobody holds is cancelled
+                answer.add_done_callback(note)
                 self.made += 1
+            for _ in range(self.IN_FLIGHT):
+                room.acquire(timeout=30)
 
 
 class LargeFlood(Flood):

@@ -12,11 +12,13 @@ from __future__ import annotations
 import http.client
 import itertools
 import os
+import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import lru_cache
 
 import grpc
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -34,7 +36,9 @@ ROUNDS = int(os.environ.get("AGENTTRACER_CHAOS_ROUNDS", "1"))
 SpanKey = tuple[str, str]
 """Trace and span id, as the store shows them."""
 
-_traces = itertools.count(1)
+_traces = itertools.count()
+_FIRST_TRACE = random.getrandbits(120) << 8
+_PLACE = random.getrandbits(128)
 _QUICK = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50),
           ("grpc.max_reconnect_backoff_ms", 200), ("grpc.max_receive_message_length", -1)]  # fmt: skip
 
@@ -64,17 +68,21 @@ class Ledger:
 
 def make_request(spans: int = 10, text: str = "") -> tuple[bytes, list[SpanKey]]:
     """A request that was never made before, and its spans."""
-    trace = next(_traces)
-    identifiers = range(1, spans + 1)
+    trace = _FIRST_TRACE + next(_traces)
+    keys = [(f"{trace:032x}", f"{identifier:016x}") for identifier in range(1, spans + 1)]
+    return _template(spans, text).replace(_PLACE.to_bytes(16, "big"), trace.to_bytes(16, "big")), keys
+
+
+@lru_cache
+def _template(spans: int, text: str) -> bytes:
     # An operation makes every span a step, so that the views can be asked whether they have each once.
-    run = {
-        "agent.run.id": f"run-{trace}",
+    given = {
+        "agent.run.id": f"run of {spans}",
         "gen_ai.operation.name": "chat",
         "gen_ai.input.messages": text,
     }
-    made = [span("chat", run, trace=trace, identifier=identifier) for identifier in identifiers]
-    keys = [(f"{trace:032x}", f"{identifier:016x}") for identifier in identifiers]
-    return request(*made).SerializeToString(), keys
+    made = [span("chat", given, trace=_PLACE, identifier=identifier) for identifier in range(1, spans + 1)]
+    return request(*made).SerializeToString()
 
 
 class Client(threading.Thread):
@@ -217,10 +225,3 @@ def send(collector: RunningCollector, ledger: Ledger, body: bytes, keys: Sequenc
         name = error.code().name
     ledger.note_answer(name, keys)
     return name
-
-
-@contextmanager
-def ignoring_connection_errors() -> Iterator[None]:
-    """For clients that are meant to be thrown out."""
-    with suppress(OSError):
-        yield

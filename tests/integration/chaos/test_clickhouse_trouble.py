@@ -77,6 +77,23 @@ def test_a_server_killed_under_inserts_has_each_span_once(setting: Setting, numb
     setting.check()
 
 
+def test_a_store_that_is_away_holds_no_other_exporter_back(setting: Setting) -> None:
+    """Prometheus has every row within seconds, while ClickHouse has none of them."""
+    setting.proxy.fault = Fault.REFUSED
+    try:
+        with under_load(Resending(setting.collector, setting.ledger)):
+            wait_for_answers(setting.ledger, 20)
+        deadline = time.monotonic() + 20
+        while setting.collector.books(exporter="prometheus").get("waiting"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert setting.collector.books(exporter="clickhouse")["waiting"] >= 200
+        promise.check_books(setting.collector)
+    finally:
+        setting.proxy.fault = None
+    setting.check()
+
+
 def test_a_collector_without_its_store_does_not_start_in_silence(tmp_path: Path) -> None:
     """What it can't reach is said in one sentence."""
     collector = RunningCollector(
