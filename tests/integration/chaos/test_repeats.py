@@ -9,7 +9,7 @@ from tests.integration.chaos import promise
 from tests.integration.chaos.load import Ledger, make_request, send
 from tests.running_collector import running_collector
 
-COPIES = 8
+COPIES = 5
 
 
 def test_the_same_request_again_and_again(tmp_path: Path) -> None:
