@@ -197,6 +197,22 @@ def test_a_file_damaged_in_the_middle_or_cut_off(tmp_path: Path, left_behind: Le
     assert {1} >= set(times.values())
 
 
+def test_a_file_that_is_damaged_while_it_is_used(tmp_path: Path) -> None:
+    """The collector ends with a sentence as soon as it notices: it could promise nothing any more."""
+    ledger = Ledger()
+    with running_collector(tmp_path, *arguments(HELD_BACK)) as collector:
+        assert send(collector, ledger, *make_request(200)) == "OK"
+        path = collector.data / "journal" / "journal.sqlite"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(random.Random(1).randbytes(path.stat().st_size - 4096))
+
+        assert send(collector, ledger, *make_request()) == "UNAVAILABLE"
+        assert "move the file away" in promise.sentence(collector)
+
+
 def test_a_log_cut_off_at_its_end(tmp_path: Path, left_behind: LeftBehind) -> None:
     """What SQLite's log lost at its end is lost; everything before it is stored, and it starts."""
     collector = left_behind.take_over(tmp_path)
