@@ -5,13 +5,12 @@ stored = Pipelines(folder).stored(Signal.TRACES, body)      bytes, to be searche
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from agenttracer.collector.codec import pack
+from agenttracer.collector.codec import pack, parts
 from agenttracer.collector.component import Context, Options, Processor
 from agenttracer.collector.decode import decode
 from agenttracer.collector.processors.artifact_keys import ArtifactKeys
@@ -57,9 +56,8 @@ class Pipelines:
 def written(batch: Batch) -> bytes:
     """The journal's payload, its decompressed messages, and what goes into ClickHouse's tables."""
     payload = pack(batch)
-    start = 4 + int.from_bytes(payload[:4], "little")
-    sizes = json.loads(payload[4:start])["sizes"]
-    messages = pa.decompress(payload[start:], sum(sizes), codec="lz4_raw", asbytes=True)
+    header, content = parts(payload)
+    messages = pa.decompress(content, sum(header["sizes"]), codec="lz4_raw", asbytes=True)
     return b"\0".join([payload, messages, *map(_as_bytes, flatten(batch, 0).values())])
 
 

@@ -1,6 +1,5 @@
 """Nothing private passes, whatever place of a payload it stands in; what analysis needs does."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from agenttracer.collector.codec import pack
+from agenttracer.collector.codec import pack, parts
 from agenttracer.collector.privacy.detectors import DEFAULTS, Detectors
 from agenttracer.collector.privacy.values import PASSES, UNKNOWN, Checks
 from agenttracer.schemas.attributes import LABEL, LABELS, NAME, TOOL
@@ -31,9 +30,8 @@ def redacted(folder: Path, batch: Batch) -> Batch:
 def everything(batch: Batch) -> bytes:
     """All that would be written: every value of every table, and the bytes that the journal gets."""
     payload = pack(batch)
-    start = 4 + int.from_bytes(payload[:4], "little")
-    sizes = json.loads(payload[4:start])["sizes"]
-    written = pa.decompress(payload[start:], sum(sizes), codec="lz4_raw", asbytes=True)
+    header, content = parts(payload)
+    written = pa.decompress(content, sum(header["sizes"]), codec="lz4_raw", asbytes=True)
     return written + payload + repr([table.to_pydict() for table in batch.tables.values()]).encode()
 
 
