@@ -127,3 +127,10 @@ service:
 
     with pytest.raises(ConfigError, match="keeps what only an artifacts exporter stores"):
         load_config([str(file)])
+
+
+def test_what_exceptions_say_is_dropped_not_kept(tmp_path: Path) -> None:
+    """An error's text is content of no step: it is no part of an object, and doesn't stop the batch."""
+    clean = kept(tmp_path, span("chat", {**CHAT, "exception.message": "no such user"}))
+    assert "no such user" not in str(objects(clean))
+    assert "exception.message" not in attributes_at(clean, Place.ROW)
