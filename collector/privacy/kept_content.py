@@ -27,7 +27,7 @@ from agenttracer.schemas.contents import CONTENT_PREFIX, CONTENTS
 
 _ROLES = tuple(REFERENCES)
 _NO_ROLE = -1
-_NUMBERS = {role: number for number, role in enumerate(_ROLES)}
+_NUMBERS: dict[str | None, int] = {role: number for number, role in enumerate(_ROLES)}
 _BODY = "body"
 _GEN_AI_EVENTS = r"^gen_ai\."
 _ANSWERS = pa.array(["gen_ai.choice", "gen_ai.assistant.message"])
