@@ -127,7 +127,8 @@ def compact(dictionary: pa.DictionaryArray) -> pa.DictionaryArray:
     new_code = (np.cumsum(used) - 1).astype(np.int32)
     new_codes = new_code[codes] if count else np.zeros(len(codes), np.int32)
     return pa.DictionaryArray.from_arrays(
-        pa.array(new_codes, mask=None if held is None else ~held), dictionary.dictionary.filter(pa.array(used))
+        pa.array(new_codes, mask=None if held is None else ~held),
+        dictionary.dictionary.filter(pa.array(used)),
     )
 
 
