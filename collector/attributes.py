@@ -114,18 +114,21 @@ def map_values(values: pa.Array, table: Mapping[str, str], default: str | None =
 def compact(dictionary: pa.DictionaryArray) -> pa.DictionaryArray:
     """The same values, the dictionary without entries that none of them uses: an entry that was dropped
     from the rows must not travel on in the dictionary."""
-    indices = dictionary.indices.to_numpy(zero_copy_only=False)
-    held = ~np.isnan(indices) if indices.dtype.kind == "f" else np.ones(len(indices), bool)
-    used = np.unique(indices[held].astype(np.int64))
-    if len(used) == len(dictionary.dictionary):
+    count = len(dictionary.dictionary)
+    held = None
+    codes = dictionary.indices.to_numpy(zero_copy_only=False)
+    if dictionary.null_count:
+        held = ~np.isnan(codes)
+        codes = np.where(held, codes, 0).astype(np.int64)
+    used = np.zeros(count, bool)
+    used[codes if held is None else codes[held]] = True
+    if used.all():
         return dictionary
-    new_code = np.zeros(len(dictionary.dictionary), np.int32)
-    new_code[used] = np.arange(len(used), dtype=np.int32)
-    safe = np.where(held, indices, 0).astype(np.int64)
-    codes = new_code[safe] if len(new_code) else np.zeros(len(indices), np.int32)
+    new_code = (np.cumsum(used) - 1).astype(np.int32)
+    new_codes = new_code[codes] if count else np.zeros(len(codes), np.int32)
     return pa.DictionaryArray.from_arrays(
-        pa.array(codes, pa.int32(), mask=~held if not held.all() else None),
-        dictionary.dictionary.take(pa.array(used)),
+        pa.array(new_codes, mask=None if held is None else ~held),
+        dictionary.dictionary.filter(pa.array(used)),
     )
 
 

@@ -17,12 +17,14 @@ Rows = npt.NDArray[np.int64]
 
 
 class Changes:
-    """The strings of a table as they become. What changes is held apart until the end: the column itself is
-    mostly content that is dropped, and too long to be copied for each of the steps."""
+    """The strings of a table as they become. What is read or changed is held apart until the end, each distinct
+    one once: the column itself is mostly content that is dropped, and too long to be copied for each of the steps."""
 
     def __init__(self, attributes: View) -> None:
         self._table = attributes.table
+        self._codes = attributes.codes
         self._kinds = attributes.kinds
+        self._owners = attributes.owners
         self._held: list[pa.StringArray] = []
         self._place = np.full(len(attributes.kinds), -1, np.int64)
         self._count = 0
@@ -34,11 +36,11 @@ class Changes:
         nested, kinds = self._table.column("nested"), self._table.column("kind")
         self.replace(rows, render_nested(kinds.take(at), nested.take(at)))
 
-    def replace(self, rows: Rows, texts: pa.StringArray) -> None:
-        """Other strings in these rows."""
-        self._place[rows] = np.arange(self._count, self._count + len(rows))
+    def replace(self, rows: Rows, texts: pa.StringArray, numbers: Rows | None = None) -> None:
+        """Other strings in these rows, each its own or the one of its number."""
+        self._place[rows] = self._count + (np.arange(len(rows)) if numbers is None else numbers)
         self._held.append(texts)
-        self._count += len(rows)
+        self._count += len(texts)
 
     def mask(self, rows: Rows, texts: pa.StringArray) -> None:
         """Strings in place of values of whatever kind."""
@@ -47,12 +49,14 @@ class Changes:
 
     def texts(self, rows: Rows) -> pa.StringArray:
         """The strings of these rows as they are by now."""
-        texts = self._table.column("string").take(pa.array(rows))
         place = self._place[rows]
         changed = place >= 0
         if not changed.any():
-            return texts
+            return self._table.column("string").take(pa.array(rows))
         held = self._held[0] if len(self._held) == 1 else pa.concat_arrays(self._held)
+        if changed.all():
+            return held.take(pa.array(place))
+        texts = self._table.column("string").take(pa.array(rows))
         return pc.replace_with_mask(texts, pa.array(changed), held.take(pa.array(place[changed])))
 
     def rendered(self, rows: Rows) -> pa.StringArray:
@@ -64,17 +68,38 @@ class Changes:
     def table(self, keep: Mask) -> pa.RecordBatch:
         """The rows that stay."""
         rows = np.flatnonzero(keep)
-        others = self._table.select([name for name in ATTRIBUTES.names if name != "string"])
-        columns = dict(zip(others.schema.names, others.filter(pa.array(keep)).columns, strict=True))
-        columns |= {"string": self.texts(rows), "key": compact(columns["key"])}
-        masked = self.masked[rows] & ~np.isin(self._kinds[rows], (Kind.STRING, *NESTED))
+        kinds = self._kinds[rows]
+        columns: dict[str, pa.Array] = {
+            "place": pa.array(self._table.column("place").to_numpy()[rows]),
+            "owner": pa.array(self._owners[rows]),
+            "key": compact(
+                pa.DictionaryArray.from_arrays(self._codes[rows], self._table.column("key").dictionary)
+            ),
+            "string": self._strings(rows, kinds),
+        }
+        for name in ("int", "double", "bytes"):
+            column = self._table.column(name)
+            held = column.null_count < len(column)
+            columns[name] = column.take(pa.array(rows)) if held else pa.nulls(len(rows), column.type)
+        masked = self.masked[rows] & ~np.isin(kinds, (Kind.STRING, *NESTED))
         if masked.any():
             # What was a number is a text now, and nothing else.
             where = pa.array(masked)
             for name in ("int", "double", "bytes"):
                 columns[name] = pc.if_else(where, pa.scalar(None, columns[name].type), columns[name])
-            columns["kind"] = pa.array(np.where(masked, Kind.STRING, self._kinds[rows]).astype(np.uint8))
+            kinds = np.where(masked, Kind.STRING, kinds).astype(np.uint8)
+        columns["kind"] = pa.array(kinds)
         return pa.RecordBatch.from_arrays([columns[name] for name in ATTRIBUTES.names], schema=ATTRIBUTES)
+
+    def _strings(self, rows: Rows, kinds: npt.NDArray[np.uint8]) -> pa.StringArray:
+        unread = rows[(self._place[rows] < 0) & (kinds == Kind.STRING)]
+        if len(unread):
+            self.replace(unread, self.texts(unread))
+        if not self._held:
+            return pa.nulls(len(rows), pa.string())
+        held = self._held[0] if len(self._held) == 1 else pa.concat_arrays(self._held)
+        place = self._place[rows]
+        return held.take(pa.array(place, mask=place < 0))
 
 
 def sizes(table: pa.RecordBatch) -> npt.NDArray[np.int64]:

@@ -8,8 +8,9 @@ key → action      DROP, MASK, HASH, KEEP   decided
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import EventName
 
 _NUMBERS = (Kind.BOOL, Kind.INT, Kind.DOUBLE)
+_KINDS = len(Kind)
 _CLASSES = {
     Action.LABEL: LABEL,
     Action.UNKNOWN: UNKNOWN,
@@ -40,20 +42,65 @@ _CLASSES = {
     Action.TOOL: TOOL,
 }
 _RENDERED = (Action.LABELS, Action.TEXT, Action.KEEP)
+_READ = (*_CLASSES, Action.HASH)
+"""Whose strings are looked at, each distinct one once."""
 ATTRIBUTE = "attribute"
 """The class of what is decided by its key alone."""
 Mask = npt.NDArray[np.bool_]
 
 
+def _cells(holds: Callable[[Action, Kind], bool]) -> Mask:
+    """What holds for each action (rows) and kind of value (columns)."""
+    return np.array([[holds(action, kind) for kind in Kind] for action in Action], bool)
+
+
+_IS_RENDERED = _cells(lambda action, kind: kind in NESTED and action in _RENDERED)
+_IS_READ = _cells(
+    lambda action, kind: (
+        (kind == Kind.STRING and action in _READ) or (kind in NESTED and action == Action.LABELS)
+    )
+)
+_IS_MISTYPED = _cells(lambda action, kind: kind != Kind.STRING and action in _CLASSES)
+# A user's or session's number tells as much as its name; only a hash may stay, and that is a string.
+_STAYS = _cells(
+    lambda action, kind: (
+        (kind in _NUMBERS and action not in (Action.DROP, Action.HASH))
+        or (kind == Kind.EMPTY and action > Action.NUMBER)
+        or action == Action.KEEP
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The strings of one class or of identities: their rows, the distinct ones, and the number of each row's."""
+
+    action: Action
+    kind: str
+    rows: npt.NDArray[np.int64]
+    distinct: pa.StringArray
+    numbers: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The table's decisions, and the strings that may stay: class by class, each distinct value once."""
+    """The table's decisions, one for each key and each kind of value (``cells``), and the strings that may stay."""
 
     changes: Changes
-    actions: npt.NDArray[np.int8]
+    by_key: npt.NDArray[np.int8]
     decisions: list[Decision]
     codes: npt.NDArray[np.int32]
-    rows: tuple[tuple[str, npt.NDArray[np.int64], pa.DictionaryArray], ...]
+    cells: npt.NDArray[np.int32]
+    read: list[Read]
+
+    @property
+    def checked(self) -> list[Read]:
+        """The strings that stay or go by what they look like."""
+        return [each for each in self.read if each.action is not Action.HASH]
+
+    def spread(self, of_cell: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What holds for each key and kind, for each attribute."""
+        return of_cell.ravel()[self.cells]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +125,33 @@ def candidates(attributes: View, policy: Policy) -> Candidates:
         codes[bodies] = len(decisions)
         decisions.append(policy.decide_body())
     by_key = np.array([decision.action for decision in decisions] or [Action.DROP], np.int8)
-    actions = by_key[codes] if len(codes) else np.zeros(0, np.int8)
-    changes = Changes(attributes)
-    listed = np.isin(attributes.kinds, NESTED) & np.isin(actions, _RENDERED)
-    if listed.any():
-        changes.render(np.flatnonzero(listed))
-    is_text = attributes.kinds == Kind.STRING
-    rows = []
-    present = set(by_key.tolist())
-    for action, kind in _CLASSES.items():
-        if action not in present:
+    cells = codes * np.int32(_KINDS) + attributes.kinds
+    found = Candidates(Changes(attributes), by_key, decisions, codes, cells, [])
+    if _IS_RENDERED[by_key].any():
+        listed = np.flatnonzero(found.spread(_IS_RENDERED[by_key]))
+        if len(listed):
+            found.changes.render(listed)
+    rows = np.flatnonzero(found.spread(_IS_READ[by_key]))
+    if len(rows):
+        found.read.extend(_read(found, rows))
+    return found
+
+
+def _read(found: Candidates, rows: npt.NDArray[np.int64]) -> Iterator[Read]:
+    """The strings of these rows, action by action."""
+    encoded = found.changes.texts(rows).dictionary_encode()
+    numbers = encoded.indices.to_numpy().astype(np.int64)
+    found.changes.replace(rows, encoded.dictionary, numbers)
+    actions = found.by_key[found.codes[rows]]
+    for action in _READ:
+        if action not in found.by_key:
             continue
-        held = is_text | listed if action == Action.LABELS else is_text
-        chosen = np.flatnonzero(held & (actions == action))
+        chosen = np.flatnonzero(actions == action)
         if len(chosen):
-            rows.append((kind, chosen, changes.texts(chosen).dictionary_encode()))
-    return Candidates(changes, actions, decisions, codes, tuple(rows))
+            used = np.bincount(numbers[chosen], minlength=len(encoded.dictionary)) > 0
+            distinct = encoded.dictionary.filter(pa.array(used))
+            own = (np.cumsum(used) - 1)[numbers[chosen]]
+            yield Read(action, _CLASSES.get(action, ""), rows[chosen], distinct, own)
 
 
 class AttributeRedaction:
@@ -122,81 +180,61 @@ class AttributeRedaction:
         """Keep what the policy allows, hash who and which session, mask, drop the rest."""
         kinds = attributes.kinds
         artifacts = _artifact_bodies(batch, attributes)
-        actions = np.where(artifacts, Action.KEEP, found.actions)
+        actions = found.by_key[found.codes] if len(found.codes) else np.zeros(0, np.int8)
+        keep = found.spread(_STAYS[found.by_key])
+        if artifacts is not None:
+            actions[artifacts] = Action.KEEP
+            keep |= artifacts
         changes = found.changes
-        # A user's or session's number tells as much as its name; only a hash may stay, and that is a string.
-        keep = np.isin(kinds, _NUMBERS) & ~np.isin(actions, (Action.DROP, Action.HASH))
-        keep |= (kinds == Kind.EMPTY) & (actions > Action.NUMBER)
-        keep |= actions == Action.KEEP
-        outcomes = self._of_keys(found, kinds)
-        for (kind, rows, encoded), verdict in zip(found.rows, verdicts, strict=True):
-            keep[rows] = self._judge(kind, rows, encoded, verdict, outcomes)
-        self._hash(changes, actions, kinds, keep, tokens)
-        if (actions >= Action.TEXT).any():
+        outcomes = self._of_keys(found)
+        for each, verdict in zip(found.checked, verdicts, strict=True):
+            keep[each.rows] = self._judge(each, verdict, outcomes)
+        for each in found.read:
+            if each.action is Action.HASH:
+                keep[each.rows] = True
+                changes.replace(each.rows, tokens(each.distinct), each.numbers)
+        if (found.by_key >= Action.TEXT).any():
             self._mask(changes, found, actions, attributes, keep, outcomes)
         if self._blocks_values:
             self._block_values(changes, kinds, actions, keep, outcomes)
-        hashed = keep & (actions == Action.HASH)
-        changed = ~keep | hashed | changes.masked
+        changed = ~keep | (actions == Action.HASH) | changes.masked
+        ignored = actions == Action.KEEP
         return Redacted(
             changes.table(keep),
             np.where(changed, outcomes, UNCHANGED),
-            (actions == Action.KEEP) & ~artifacts,
+            ignored if artifacts is None else ignored & ~artifacts,
             sizes(attributes.table),
         )
 
-    def _of_keys(self, found: Candidates, kinds: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
-        """What became of each attribute if its key alone decides."""
+    def _of_keys(self, found: Candidates) -> npt.NDArray[np.int16]:
+        """What became of each attribute if its key and kind alone decide."""
         changes = {Action.HASH: Change.HASH, Action.MASK: Change.MASK}
         of_key = [
             self._outcomes.number(decision.rule, ATTRIBUTE, changes.get(decision.action, Change.DROP))
             for decision in found.decisions
         ]
-        outcomes = (
-            np.array(of_key or [UNCHANGED], np.int16)[found.codes]
-            if len(found.codes)
-            else np.zeros(0, np.int16)
-        )
-        mistyped = np.isin(found.actions, tuple(_CLASSES)) & (kinds != Kind.STRING)
+        of_cell = np.repeat(np.array(of_key or [UNCHANGED], np.int16)[:, None], _KINDS, axis=1)
+        mistyped = _IS_MISTYPED[found.by_key]
         if mistyped.any():
-            outcomes[mistyped] = self._outcomes.number(Rule.TYPE, ATTRIBUTE, Change.DROP)
+            of_cell[mistyped] = self._outcomes.number(Rule.TYPE, ATTRIBUTE, Change.DROP)
+        outcomes: npt.NDArray[np.int16] = found.spread(of_cell)
         return outcomes
 
-    def _judge(
-        self,
-        kind: str,
-        rows: npt.NDArray[np.int64],
-        encoded: pa.DictionaryArray,
-        verdict: Verdicts,
-        outcomes: npt.NDArray[np.int16],
-    ) -> Mask:
+    def _judge(self, read: Read, verdict: Verdicts, outcomes: npt.NDArray[np.int16]) -> Mask:
         passing: Mask = verdict == PASSES
         if passing.all():
-            return np.ones(len(rows), bool)
+            return np.ones(len(read.rows), bool)
         of_value = np.array(
             [
-                UNCHANGED if each == PASSES else self._outcomes.number(self._rule_of(each), kind, Change.DROP)
+                UNCHANGED
+                if each == PASSES
+                else self._outcomes.number(self._rule_of(each), read.kind, Change.DROP)
                 for each in verdict.tolist()
             ],
             np.int16,
         )
-        indices = encoded.indices.to_numpy()
-        outcomes[rows] = of_value[indices]
-        return passing[indices]
-
-    def _hash(
-        self,
-        changes: Changes,
-        actions: npt.NDArray[np.int8],
-        kinds: npt.NDArray[np.uint8],
-        keep: Mask,
-        tokens: Tokens,
-    ) -> None:
-        rows = np.flatnonzero((kinds == Kind.STRING) & (actions == Action.HASH))
-        if len(rows):
-            keep[rows] = True
-            encoded = changes.texts(rows).dictionary_encode()
-            changes.replace(rows, tokens(encoded.dictionary).take(encoded.indices))
+        outcomes[read.rows] = of_value[read.numbers]
+        return passing[read.numbers]
 
     def _mask(
         self,
@@ -269,14 +307,15 @@ class AttributeRedaction:
             outcomes[rows[changed]] = self._outcomes.number(Rule.BLOCKED_VALUE, ATTRIBUTE, Change.MASK)
 
 
-def _artifact_bodies(batch: Batch, attributes: View) -> Mask:
+def _artifact_bodies(batch: Batch, attributes: View) -> Mask | None:
     """The bodies that are artifacts: content that an agent recorded on purpose, on its way to their store."""
-    chosen = np.zeros(len(attributes.kinds), bool)
     part = attributes.place(Place.BODY)
-    if batch.signal is Signal.LOGS and part.stop > part.start:
-        is_artifact = pc.equal(batch.rows.column("EventName"), EventName.ARTIFACT.value).to_numpy(
-            zero_copy_only=False
-        )
-        whole = np.isin(attributes.kinds[part], (Kind.STRING, Kind.BYTES))
-        chosen[part] = is_artifact[attributes.owners[part]] & whole
+    if batch.signal is not Signal.LOGS or part.stop == part.start:
+        return None
+    chosen = np.zeros(len(attributes.kinds), bool)
+    is_artifact = pc.equal(batch.rows.column("EventName"), EventName.ARTIFACT.value).to_numpy(
+        zero_copy_only=False
+    )
+    whole = np.isin(attributes.kinds[part], (Kind.STRING, Kind.BYTES))
+    chosen[part] = is_artifact[attributes.owners[part]] & whole
     return chosen

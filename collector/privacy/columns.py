@@ -101,9 +101,11 @@ def redact_columns(
             encoded = column.dictionary_encode()
             columns[column_name] = tokens(encoded.dictionary).take(encoded.indices)
         else:
-            columns[column_name] = pa.repeat(pa.scalar("", pa.string()), table.num_rows)
             sizes = _lengths(column)
             rows = np.flatnonzero(sizes)
+            columns[column_name] = column
+            if len(rows) or column.null_count:
+                columns[column_name] = pa.repeat(pa.scalar("", pa.string()), table.num_rows)
             if len(rows):
                 lost.append(Lost(name, column_name, Rule.FREE_TEXT, kind, Change.DROP, rows, sizes[rows]))
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)), lost
@@ -132,4 +134,7 @@ def _lost(checked: CheckedColumn, verdict: Verdicts, column: pa.StringArray) -> 
 
 
 def _lengths(column: pa.StringArray) -> npt.NDArray[np.int64]:
-    return pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    if column.null_count:
+        column = column.fill_null("")
+    ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1]
+    return np.diff(ends).astype(np.int64)

@@ -27,7 +27,7 @@ from agenttracer.schemas.contents import CONTENT_PREFIX, CONTENTS
 
 _ROLES = tuple(REFERENCES)
 _NO_ROLE = -1
-_NUMBERS = {role: number for number, role in enumerate(_ROLES)}
+_NUMBERS: dict[str | None, int] = {role: number for number, role in enumerate(_ROLES)}
 _BODY = "body"
 _GEN_AI_EVENTS = r"^gen_ai\."
 _ANSWERS = pa.array(["gen_ai.choice", "gen_ai.assistant.message"])
@@ -80,7 +80,7 @@ def keep_content(
 def _roles(attributes: View, batch: Batch) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The role of each attribute's content, and the row that it belongs to."""
     of_key = [content_role(key) for key in attributes.keys]
-    numbers = np.array([_NUMBERS.get(role or "", _NO_ROLE) for role in of_key] or [_NO_ROLE], np.int64)
+    numbers = np.array([_NUMBERS.get(role, _NO_ROLE) for role in of_key] or [_NO_ROLE], np.int64)
     roles = numbers[attributes.codes] if len(attributes.codes) else np.zeros(0, np.int64)
     owners = attributes.owners.astype(np.int64)
     for place in Place:

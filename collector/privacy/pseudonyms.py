@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Callable
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -12,6 +12,7 @@ from agenttracer.collector.privacy.key_file import Key, KeyFile
 
 _TOKEN_CHARACTERS = 24
 _MAX_REMEMBERED = 50_000
+_BLOCK_BYTES = 64  # of SHA-256; keys are 32 bytes
 
 
 class Pseudonyms:
@@ -52,6 +53,14 @@ class Pseudonyms:
 
 
 def _token(value: str, key: Key) -> str:
-    return (
-        f"h{key.epoch}:" + hmac.digest(key.secret, value.encode(), hashlib.sha256).hex()[:_TOKEN_CHARACTERS]
-    )
+    inner, outer = _pads(key.secret)
+    digest = hashlib.sha256(outer + hashlib.sha256(inner + value.encode()).digest()).hexdigest()
+    return f"h{key.epoch}:{digest[:_TOKEN_CHARACTERS]}"
+
+
+@lru_cache(maxsize=4096)
+def _pads(secret: bytes) -> tuple[bytes, bytes]:
+    """The two blocks of HMAC (RFC 2104) of a key: ``hmac`` makes them anew for each value, which costs twice as
+    much as the hashes themselves."""
+    block = secret.ljust(_BLOCK_BYTES, b"\0")
+    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)

@@ -93,7 +93,7 @@ class Redactor:
         found = candidates(attributes, self.policy)
         columns = columns_to_check(batch.tables, schemas)
         values = [(column.kind, column.encoded.dictionary) for column in columns]
-        values += [(kind, encoded.dictionary) for kind, _, encoded in found.rows]
+        values += [(each.kind, each.distinct) for each in found.checked]
         verdicts = [
             self._cardinality.limit(tenant, kind, distinct, verdict)
             for (kind, distinct), verdict in zip(values, self._checks(values), strict=True)

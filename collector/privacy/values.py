@@ -1,12 +1,14 @@
-"""Which strings may stay: checks on arrays of distinct values, in RE2, whole arrays at a time.
+"""Which strings may stay: checks on arrays of distinct values, whole arrays at a time.
 
-A value stays only when it matches what its class looks like AND no detector finds anything in it. Arrow
-compiles an expression anew in every call, so a batch's values are checked together, in one call a shape,
-and no expression counts to more than it must: what is long is refused by its length.
+A value stays only when it matches what its class looks like AND no detector finds anything in it. A class that
+is no more than a set of characters is looked up byte by byte; the others are expressions (RE2). Arrow compiles
+these anew in every call, so a batch's values are checked together, in one call a shape, and no expression
+counts to more than it must: what is long is refused by its length.
 """
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,9 +43,11 @@ _STYLES = (
 
 # At most four words: a sentence is not a name.
 _NAME = (rf"^({_WORD}( {_WORD}){{0,3}})?$", 128)
+_ALPHANUMERIC = string.ascii_letters + string.digits
+_CHARACTERS = {LABEL: (f"{_ALPHANUMERIC}_.:/+{{}}%*^-", 128), UNKNOWN: (f"{_ALPHANUMERIC}_.:/+-", 64)}
+"""Class → the characters that its values are made of, and how many they have at most."""
+
 _SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
-    (r"^[A-Za-z0-9_.:/+{}%*^-]*$", 128): (LABEL,),
-    (r"^[A-Za-z0-9_.:/+-]*$", 64): (UNKNOWN,),
     (
         rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$",
         1024,
@@ -55,6 +59,7 @@ _SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
 """What values look like (RE2), and how many characters they have at most → the classes it holds for."""
 
 _SHAPE_OF = {kind: number for number, kinds in enumerate(_SHAPES.values()) for kind in kinds}
+_SHAPE_OF |= {kind: len(_SHAPES) + number for number, kind in enumerate(_CHARACTERS)}
 
 
 class Checks:
@@ -109,13 +114,9 @@ class Checks:
             verdicts = self._found(self._of_known_keys, together)
         if strict.any():
             verdicts[strict] = self._found(self._of_unknown_keys, together.filter(pa.array(strict)))
-        characters = pc.fill_null(pc.utf8_length(together), 0).to_numpy(zero_copy_only=False)
-        for number, (shape, longest) in enumerate(_SHAPES):
+        for number in np.unique(shapes).tolist():
             own = shapes == number
-            if not own.any():
-                continue
-            matching = pc.match_substring_regex(together.filter(pa.array(own)), shape)
-            fits = pc.fill_null(matching, False).to_numpy(zero_copy_only=False) & (characters[own] <= longest)
+            fits = _fits(number, together if own.all() else together.filter(pa.array(own)))
             # A detector's hit tells more than a shape that isn't met.
             verdicts[own] = np.where(fits | (verdicts[own] > 0), verdicts[own], MISSHAPEN)
         return np.split(verdicts, np.cumsum(lengths)[:-1])
@@ -132,6 +133,41 @@ class Checks:
             np.int16
         )
 
+
+def _fits(shape: int, values: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which values have a shape."""
+    if shape >= len(_SHAPES):
+        allowed, longest = _BYTES[shape - len(_SHAPES)]
+        return _made_of(values, allowed, longest)
+    expression, longest = list(_SHAPES)[shape]
+    matching = pc.match_substring_regex(values, expression)
+    fits = pc.and_(matching, pc.less_equal(pc.utf8_length(values), longest))
+    found: npt.NDArray[np.bool_] = pc.fill_null(fits, False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _made_of(values: pa.StringArray, allowed: npt.NDArray[np.bool_], longest: int) -> npt.NDArray[np.bool_]:
+    """Which values have these bytes alone, and no more than so many."""
+    if values.null_count:
+        return _made_of(values.fill_null(""), allowed, longest) & values.is_valid().to_numpy(
+            zero_copy_only=False
+        )
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int32)[values.offset :][: len(values) + 1]
+    fits: npt.NDArray[np.bool_] = np.diff(ends) <= longest
+    if data is not None:
+        wrong = np.flatnonzero(~allowed[np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]])
+        fits[np.searchsorted(ends - ends[0], wrong, side="right") - 1] = False
+    return fits
+
+
+def _is_allowed(characters: str) -> npt.NDArray[np.bool_]:
+    allowed = np.zeros(256, bool)
+    allowed[list(characters.encode("ascii"))] = True
+    return allowed
+
+
+_BYTES = [(_is_allowed(characters), longest) for characters, longest in _CHARACTERS.values()]
 
 _FEW = 64
 _MOST_REMEMBERED = 20_000
