@@ -26,6 +26,11 @@ def content_class(field: pa.Field) -> str:
     return (field.metadata or {}).get(b"content", TEXT.encode()).decode()
 
 
+def source_of(field: pa.Field) -> str:
+    """Where its value comes from, in words; names of attributes among them."""
+    return (field.metadata or {}).get(b"source", b"").decode()
+
+
 @cache
 def content_classes(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
     """(column, content class) of a declared schema."""

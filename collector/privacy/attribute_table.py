@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import View
 from agenttracer.collector.privacy.attribute_changes import NESTED, Changes, sizes
 from agenttracer.collector.privacy.columns import Tokens
-from agenttracer.collector.privacy.free_text import MASK, FreeText
+from agenttracer.collector.privacy.free_text import FreeText
+from agenttracer.collector.privacy.nested_keys import MASK
 from agenttracer.collector.privacy.outcomes import UNCHANGED, Change, Outcomes, Rule
 from agenttracer.collector.privacy.policy import Action, Decision, Policy
 from agenttracer.collector.privacy.sanitizers import Sanitize
@@ -69,7 +70,7 @@ class Redacted:
 
 def candidates(attributes: View, policy: Policy) -> Candidates:
     """What is to be checked of the table, decided by the keys alone."""
-    decisions = [policy.decide(key) for key in attributes.keys]
+    decisions = policy.decide_all(attributes.keys)
     codes = attributes.codes
     bodies = attributes.place(Place.BODY)
     if bodies.stop > bodies.start:
@@ -106,14 +107,12 @@ class AttributeRedaction:
         outcomes: Outcomes,
         rule_of: Callable[[int], str],
         *,
-        blocks_values: bool,
         every_type: bool,
     ) -> None:
         self._free_text = free_text
         self._sanitizers = sanitizers
         self._outcomes = outcomes
         self._rule_of = rule_of
-        self._blocks_values = blocks_values
         self._every_type = every_type
 
     def __call__(
@@ -134,7 +133,7 @@ class AttributeRedaction:
         self._hash(changes, actions, kinds, keep, tokens)
         if (actions >= Action.TEXT).any():
             self._mask(changes, found, actions, attributes, keep, outcomes)
-        if self._blocks_values:
+        if self._free_text.blocks_values:
             self._block_values(changes, kinds, actions, keep, outcomes)
         hashed = keep & (actions == Action.HASH)
         changed = ~keep | hashed | changes.masked

@@ -195,6 +195,42 @@ def test_hash_functions_hash_what_is_blocked(tmp_path: Path, function: str, hash
     }
 
 
+def test_hash_functions_take_every_pattern_of_re2(tmp_path: Path) -> None:
+    """What the Collector's engine understands and Python's own doesn't is hashed all the same."""
+    given = {"my.note": "order ORD-1"}
+
+    stays = kept(
+        tmp_path,
+        given,
+        allowed_keys=["my.note"],
+        hash_function="md5",
+        blocked_values=[r"\pL{3}-[[:digit:]]\z"],
+    )
+
+    assert stays == {"my.note": f"order {hashlib.md5(b'ORD-1').hexdigest()}"}
+
+
+@pytest.mark.parametrize("options", [{}, {"allow_all_keys": True}, {"allowed_key_patterns": [".*"]}], ids=str)
+@pytest.mark.parametrize("key", ["card_4111111111111111", "user.alice@example.com", "ssn_078-05-1120"])
+def test_keys_are_no_place_for_somebodys_data(tmp_path: Path, key: str, options: dict[str, Any]) -> None:
+    """A number stays under an ordinary key, not under one that is private itself, unless somebody names it."""
+    assert kept(tmp_path, {key: 1, "my.size": 2}, **options) == {"my.size": 2}
+
+
+def test_keys_with_long_numbers_are_made_from_data(tmp_path: Path) -> None:
+    """No convention has a number of seven digits in a name."""
+    assert kept(tmp_path, {"call.4915112345678": 1, "gen_ai.prompt.0.length": 2, "top.100000": 3}) == {
+        "top.100000": 3
+    }
+
+
+def test_many_keys_are_decided_together(tmp_path: Path) -> None:
+    """More keys than are remembered are decided all the same, each as it would be alone."""
+    given = {f"my.key{number}x": number for number in range(12_000)} | {"card_4111111111111111": 1}
+
+    assert len(kept(tmp_path, given)) == 12_000
+
+
 def test_rules_come_first(tmp_path: Path) -> None:
     """An operator's rule decides before anything else, each action doing what it says."""
     rules = [
