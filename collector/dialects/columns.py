@@ -29,6 +29,8 @@ EVIDENCE = {"TotalTokens": pa.uint64(), "Resends": pa.int32()}
 """What the tables find beside the columns: evidence for others, dropped when it has served."""
 
 _MOST = 2**31 - 1
+# Some libraries send the name of an enumeration in front; some providers' words have a blank.
+_REASON = r'^(?:\[\s*")?(?:FinishReason\.)?(?P<reason>[A-Za-z][A-Za-z _-]{0,31})(?:"|$)'
 
 
 def from_rows(attributes: View, batch: Batch, wanted: set[str]) -> Columns:
@@ -109,7 +111,7 @@ def _first_of_list(attributes: View, index: np.ndarray, texts: pa.StringArray) -
         first = first_strings(attributes.table.column("nested").take(pa.array(index[lists])))
         texts = pc.replace_with_mask(texts, pa.array(lists), first)
     encoded = texts.dictionary_encode()
-    reasons = pc.extract_regex(encoded.dictionary, r'^(?:\[\s*")?(?P<reason>[A-Za-z_-]{1,32})(?:"|$)')
+    reasons = pc.extract_regex(encoded.dictionary, _REASON)
     return pc.struct_field(reasons, "reason").take(encoded.indices)
 
 

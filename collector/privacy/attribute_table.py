@@ -222,8 +222,10 @@ class AttributeRedaction:
         blocked = np.flatnonzero((actions == Action.MASK) & (attributes.kinds != Kind.EMPTY))
         if len(blocked):
             keep[blocked] = True
-            values = pc.fill_null(changes.texts(blocked), MASK)
-            changes.mask(blocked, self._free_text.blocked(values))
+            values = changes.texts(blocked)
+            exempt = self._free_text.exempt(values)
+            rest = pc.fill_null(values.filter(pa.array(~exempt)), MASK)
+            changes.mask(blocked[~exempt], self._free_text.blocked(rest))
 
     def _by_sanitizer(
         self, texts: Mask, found: Candidates, attributes: View

@@ -85,14 +85,9 @@ class FreeText:
         return cleaned, _changed(values, cleaned)
 
     def blocked(self, values: pa.StringArray) -> pa.StringArray:
-        """What stands in place of values that are masked whole: mask or hash, or the value if it is exempt."""
-        exempt = self.exempt(values)
-        if self.instead is None:
-            return pc.if_else(pa.array(exempt), values, MASK)
-        hashed = pa.array(
-            [None if value is None else self.instead(value) for value in values.to_pylist()], pa.string()
-        )
-        return pc.if_else(pa.array(exempt), values, hashed)
+        """What stands in place of values that are masked whole: mask or hash."""
+        instead = self.instead or (lambda _: MASK)
+        return pa.array([instead(value) for value in values.to_pylist()], pa.string())
 
     def _step(self, before: pa.StringArray, after: pa.StringArray, rule: str, hits: Hits) -> pa.StringArray:
         changed = _changed(before, after)

@@ -22,6 +22,7 @@ from agenttracer.collector.privacy.detectors import Detectors
 from agenttracer.collector.privacy.expressions import Expressions
 from agenttracer.collector.privacy.options import Mode, PolicyOptions, Sanitizer
 from agenttracer.collector.privacy.outcomes import Rule
+from agenttracer.collector.privacy.summary import COUNTS
 from agenttracer.schemas.attributes import (
     AGENT,
     ALLOWED,
@@ -182,6 +183,8 @@ class Policy:
         return "allow_all_keys is set" if options.allow_all_keys else ""
 
     def _built_in(self, key: str, is_private: bool) -> Decision:
+        if key in COUNTS:
+            return Decision(Action.NUMBER, Rule.NOT_ALLOWED, "counts of earlier collectors add up")
         if self.options.mode is Mode.CUSTOM:
             return Decision(Action.DROP, Rule.NOT_ALLOWED, "mode is custom and no option names it")
         if key in ALLOWED:

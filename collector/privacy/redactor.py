@@ -37,7 +37,7 @@ from agenttracer.collector.privacy.policy import Policy
 from agenttracer.collector.privacy.sanitizers import sanitizers
 from agenttracer.collector.privacy.summary import summarized
 from agenttracer.collector.privacy.values import MISSHAPEN, Checks
-from agenttracer.schemas.batch import Batch, Place, Signal
+from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.columns import TEXT
 from agenttracer.schemas.content import INPUT, OUTPUT, content_role
 from agenttracer.schemas.tables import DECODED, STORED
@@ -155,9 +155,17 @@ class Redactor:
         what = {
             "redacted": gone,
             "masked": (redacted.outcomes != UNCHANGED) & ~gone,
+            "allowed": self._let_pass(attributes, redacted),
             "ignored": redacted.ignored,
         }
         return summarized(clean, attributes, what, self._summary)
+
+    def _let_pass(self, attributes: View, redacted: Redacted) -> npt.NDArray[np.bool_]:
+        """Which values stay because an ``allowed_values`` expression says so."""
+        stays = (redacted.outcomes == UNCHANGED) & (attributes.kinds == Kind.STRING) & ~redacted.ignored
+        rows = np.flatnonzero(stays)
+        stays[rows] = self._free_text.exempt(attributes.table.column("string").take(pa.array(rows)))
+        return stays
 
     def _lines(self, clean: Batch, attributes: View, redacted: Redacted, lost: Sequence[Lost]) -> list[Line]:
         rows = np.flatnonzero(redacted.outcomes)

@@ -2,6 +2,7 @@
 
     redaction.redacted.count   values that were dropped      redaction.redacted.keys   their keys, at debug
     redaction.masked.count     masked or hashed
+    redaction.allowed.count    let pass by allowed_values            the same of masked and allowed
     redaction.ignored.count    under ignored keys
     redaction.body.*           the same of log bodies
 
@@ -20,10 +21,10 @@ from agenttracer.collector.attributes import View, with_attributes
 from agenttracer.collector.privacy.options import Summary
 from agenttracer.schemas.batch import ATTRIBUTES, Kind, Place
 
-_CATEGORIES = ("redacted", "masked", "ignored")
+_CATEGORIES = ("redacted", "masked", "allowed", "ignored")
 _BODY = "body."
 COUNTS = tuple(f"redaction.{part}{name}.count" for part in ("", _BODY) for name in _CATEGORIES)
-_KEYS = tuple(f"redaction.{part}{name}.keys" for part in ("", _BODY) for name in _CATEGORIES[:2])
+_KEYS = tuple(f"redaction.{part}{name}.keys" for part in ("", _BODY) for name in _CATEGORIES[:3])
 _WELL_FORMED = r"^[a-z][a-z0-9_]*([.-][a-z0-9_]+)*$"
 Mask = npt.NDArray[np.bool_]
 

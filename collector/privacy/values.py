@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.privacy.detectors import Detectors
+from agenttracer.collector.privacy.legible import is_legible_name
 from agenttracer.schemas.attributes import AGENT, LABEL, LABELS, MODEL, NAME, STEP, TOOL
 
 Verdicts = npt.NDArray[np.int16]
@@ -28,29 +29,35 @@ UNKNOWN = "unknown"
 
 _QUOTED = r'"[A-Za-z0-9_.:/+-]*"'
 _SCALAR = rf"({_QUOTED}|-?[0-9.eE+-]+|true|false|null)"
-# Whatever a sentence, a markup or a data structure is made of is not part of a name; nor are blanks.
-_NO_NAME = r"\x00-\x20!\"$&'*,;<=>?\[\\\]^`{|}~\x{7F}-\x{A0}\x{2000}-\x{206F}\x{3000}-\x{3003}\x{FEFF}"
+# Whatever a sentence, a markup or a data structure is made of is not part of a name; nor are blanks, nor what
+# an address of the web writes for them.
+_NO_NAME = r"\x00-\x20!\"$%&'*,;<=>?\[\\\]^`{|}~\x{7F}-\x{A0}\x{2000}-\x{206F}\x{3000}-\x{3003}\x{FEFF}"
 _WIDE_NO_NAME = r"\x{FF01}\x{FF0C}\x{FF1A}\x{FF1B}\x{FF1F}"
-_WORD = rf"[^{_NO_NAME}{_WIDE_NO_NAME}]+"
+_LETTERS = rf"[^{_NO_NAME}{_WIDE_NO_NAME}]+"
+_WORD = rf"{_LETTERS}(?:['\x{{2019}}&]{_LETTERS})*"  # Q&A, Anna's
+_TITLE_WORD = r"(?:[A-Z0-9(]" + rf"[^{_NO_NAME}]*|and|of|for|the|in|to|with|&)"
 _STYLES = (
-    r"[a-z][a-z0-9]*(_+[a-z0-9]+)*",  # snake_case
-    r"[a-z][a-z0-9]*(-[a-z0-9]+)*",  # kebab-case
-    r"[A-Za-z][A-Za-z0-9]*",  # camelCase
-    r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*",  # SCREAMING_CASE
+    r"_?[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)*",  # snake_case, camelCase, SCREAMING_CASE
+    r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*",  # kebab-case
 )
+_STYLE = rf"(?:{'|'.join(_STYLES)})"
 
-# At most four words: a sentence is not a name.
-_NAME = (rf"^({_WORD}( {_WORD}){{0,3}})?$", 128)
+# At most four words: a sentence is not a name. An agent's role may have more, written as a title.
+_NAME = rf"^(?:{_WORD}(?: (?:{_WORD}|&)){{0,3}})?$"
+_TITLE = rf"^{_TITLE_WORD}(?: {_TITLE_WORD}){{4,6}}$"
 _SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
-    (r"^[A-Za-z0-9_.:/+{}%*^-]*$", 128): (LABEL,),
+    # A route has <int:id> and [slug] for what varies, a generic type its parameter; a unit may be %.
+    (r"^(?:[A-Za-z0-9_.:/+{}*^$-]|<[A-Za-z0-9_:]+>|\[[A-Za-z0-9_.]+\])*%?$", 128): (LABEL,),
     (r"^[A-Za-z0-9_.:/+-]*$", 64): (UNKNOWN,),
     (
         rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$",
         1024,
     ): (LABELS,),
-    _NAME: (NAME, AGENT, MODEL, STEP),
-    # One style of writing, a namespace in front: models invent names of tools, and those mix styles.
-    (rf"^([A-Za-z][A-Za-z0-9]*(\.|/|:|__))*({'|'.join(_STYLES)})?$", 96): (TOOL,),
+    (_NAME, 128): (NAME, MODEL, STEP),
+    (rf"{_NAME}|{_TITLE}", 128): (AGENT,),
+    # In one style of writing, the namespaces in front each in its own: models invent names of tools, and
+    # those mix styles.
+    (rf"^(?:{_STYLE}(?:[./:]|__))*{_STYLE}?$", 96): (TOOL,),
 }
 """What values look like (RE2), and how many characters they have at most → the classes it holds for."""
 
@@ -110,12 +117,17 @@ class Checks:
         if strict.any():
             verdicts[strict] = self._found(self._of_unknown_keys, together.filter(pa.array(strict)))
         characters = pc.fill_null(pc.utf8_length(together), 0).to_numpy(zero_copy_only=False)
+        is_ascii = pc.fill_null(pc.string_is_ascii(together), True).to_numpy(zero_copy_only=False)
         for number, (shape, longest) in enumerate(_SHAPES):
             own = shapes == number
             if not own.any():
                 continue
             matching = pc.match_substring_regex(together.filter(pa.array(own)), shape)
             fits = pc.fill_null(matching, False).to_numpy(zero_copy_only=False) & (characters[own] <= longest)
+            foreign = np.flatnonzero(fits & ~is_ascii[own])
+            if len(foreign):
+                texts = together.filter(pa.array(own)).take(pa.array(foreign)).to_pylist()
+                fits[foreign] = [is_legible_name(text) for text in texts]
             # A detector's hit tells more than a shape that isn't met.
             verdicts[own] = np.where(fits | (verdicts[own] > 0), verdicts[own], MISSHAPEN)
         return np.split(verdicts, np.cumsum(lengths)[:-1])

@@ -70,6 +70,31 @@ def test_counts_add_up_over_collectors(tmp_path: Path) -> None:
     assert found["redaction.redacted.count"] == 7
 
 
+def test_counts_pass_a_policy_of_named_keys(tmp_path: Path) -> None:
+    """In mode custom as well, what earlier collectors counted is kept and added to."""
+    given = {"my.a": "x", "redaction.redacted.count": 4, "redaction.masked.count": 2}
+    clean = process(decoded(request(span("a", given))), redaction(tmp_path, mode="custom", summary="info"))
+
+    assert attributes_at(clean, Place.ROW) == {"redaction.redacted.count": 5, "redaction.masked.count": 2}
+
+
+def test_values_that_are_let_pass_are_told(tmp_path: Path) -> None:
+    """What an allowed_values expression keeps from being masked has a category of its own."""
+    given = {"my.token": "ok-1", "my.note": "mail bob@example.com", "my.size": 1}
+    options: dict[str, Any] = {**OPTIONS, "allowed_keys": ["my.token", "my.note"], "allowed_values": ["^ok-"]}
+    clean = process(decoded(request(span("a", given))), redaction(tmp_path, summary="debug", **options))
+
+    assert attributes_at(clean, Place.ROW) == {
+        "my.token": "ok-1",
+        "my.note": "mail ****",
+        "my.size": 1,
+        "redaction.allowed.count": 1,
+        "redaction.allowed.keys": "my.token",
+        "redaction.masked.count": 1,
+        "redaction.masked.keys": "my.note",
+    }
+
+
 def test_bodies_have_their_own(tmp_path: Path) -> None:
     """A log record's body is counted apart from its attributes."""
     message = ExportLogsServiceRequest()
