@@ -43,7 +43,7 @@ _WELL_FORMED_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}([.\-][a-z0-9_]{1,64}){0,9}"
 _NUMBER_OF_SOMEBODY = re.compile(r"[0-9]{7}")
 # What joins the words of a key would hide a number among them from the detectors.
 _JOINING = str.maketrans("._", "  ")
-_VERSION = 2
+_VERSION = 3
 BODY = "body"
 """The key that a log record's body is decided under; it has none of its own."""
 
