@@ -133,7 +133,7 @@ class PolicyOptions(Options):
     ignored_key_patterns: tuple[str, ...] = Field(default=(), description="The same, by regular expressions.")
     blocked_key_patterns: tuple[str, ...] = Field(
         default=(),
-        description="Regular expressions; the values of keys that match are masked whole, in nested values and JSON too.",
+        description="Regular expressions; the values of keys that match are masked whole, nested ones too.",
     )
     allowed_values: tuple[str, ...] = Field(
         default=(), description="Regular expressions; a value that matches is not masked."

@@ -126,6 +126,11 @@ class Policy:
                 self._decisions.update({key: known[key] for key in new})
         return [known[key] for key in keys]
 
+    def tellable(self, keys: Sequence[str]) -> list[bool]:
+        """Which keys may be named to somebody: formed as the conventions form them, with nothing private in them."""
+        private = self._are_private(keys)
+        return [is_well_formed(key) and not found for key, found in zip(keys, private, strict=True)]
+
     def decide_body(self) -> Decision:
         """The decision for the bodies of log records: content, unless the operator allows them."""
         decision = self.of_operator(BODY)
@@ -166,7 +171,9 @@ class Policy:
     def _are_private(self, keys: Sequence[str]) -> list[bool]:
         """Whether detectors find something in keys."""
         spaced = [key.translate(_JOINING) for key in keys]
-        found, apart = (self._detectors.found(pa.array(each)).is_valid() for each in (keys, spaced))
+        found, apart = (
+            self._detectors.found(pa.array(each, pa.string())).is_valid() for each in (keys, spaced)
+        )
         return pc.or_(found, apart).to_pylist()
 
     def _allowed(self, key: str) -> str:

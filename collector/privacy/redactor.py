@@ -158,7 +158,10 @@ class Redactor:
             "allowed": self._let_pass(attributes, redacted),
             "ignored": redacted.ignored,
         }
-        return summarized(clean, attributes, what, self._summary)
+        named = None
+        if self._summary is Summary.DEBUG:
+            named = np.array(self.policy.tellable(attributes.keys), bool)[attributes.codes]
+        return summarized(clean, attributes, what, named)
 
     def _let_pass(self, attributes: View, redacted: Redacted) -> npt.NDArray[np.bool_]:
         """Which values stay because an ``allowed_values`` expression says so."""

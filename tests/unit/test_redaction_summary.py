@@ -58,6 +58,16 @@ def test_debug_names_keys_that_are_well_formed(tmp_path: Path) -> None:
     assert found["redaction.redacted.count"] == 3
 
 
+def test_debug_names_no_key_that_is_private_itself(tmp_path: Path) -> None:
+    """A key with a card's number or a telephone's is dropped, and its name doesn't come back in the summary."""
+    given = {"card_4111111111111111": "x", "call.4915112345678": "x", "my.a": "x"}
+
+    assert summary_of(tmp_path, "debug", given) == {
+        "redaction.redacted.count": 3,
+        "redaction.redacted.keys": "my.a",
+    }
+
+
 def test_silent_says_nothing(tmp_path: Path) -> None:
     """The default: the row's columns and the ledger tell it."""
     assert summary_of(tmp_path, "silent", GIVEN) == {}
