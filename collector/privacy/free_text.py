@@ -3,7 +3,7 @@
     sanitizer of the key → nested blocked keys → blocked_values → detectors
 
 It works on distinct values, whole arrays at a time; only values with a hit are looked at one by one. A value
-that a rule fails on is dropped.
+that a rule fails on is masked whole.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.bug_report import report_bug
 from agenttracer.collector.privacy.detectors import Detectors
 from agenttracer.collector.privacy.expressions import Expressions
 from agenttracer.collector.privacy.nested_keys import MASK, NestedKeys
@@ -63,6 +64,25 @@ class FreeText:
         self, values: pa.StringArray, sanitize: Callable[[pa.StringArray], pa.StringArray] | None = None
     ) -> tuple[pa.StringArray, Hits]:
         """The values with what is private in them masked, and which rules did it."""
+        try:
+            return self._clean(values, sanitize)
+        except MemoryError:
+            raise
+        except Exception as error:
+            report_bug("redaction", error)
+            if len(values) == 1:
+                return pa.array([MASK]), [(Rule.FAILURE, np.ones(1, bool))]
+        # One value that a rule fails on must not take the others with it.
+        half = len(values) // 2
+        first, hits = self.clean(values[:half], sanitize)
+        second, more = self.clean(values[half:], sanitize)
+        hits = [(rule, np.append(hit, np.zeros(len(second), bool))) for rule, hit in hits]
+        hits += [(rule, np.append(np.zeros(half, bool), hit)) for rule, hit in more]
+        return pa.concat_arrays([first, second]), hits
+
+    def _clean(
+        self, values: pa.StringArray, sanitize: Callable[[pa.StringArray], pa.StringArray] | None
+    ) -> tuple[pa.StringArray, Hits]:
         exempt = self.exempt(values)
         hits: Hits = []
         cleaned = values

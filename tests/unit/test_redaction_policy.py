@@ -5,9 +5,11 @@ import hmac
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from agenttracer.collector.privacy.nested_keys import NestedKeys
 from agenttracer.collector.privacy.options import RedactionOptions
 from agenttracer.schemas.batch import Batch, Place
 from tests.otlp_traces import request, span
@@ -255,6 +257,25 @@ def test_rules_come_first(tmp_path: Path) -> None:
 
     assert found.pop("my.customer").startswith("h1:")
     assert found == {"my.label.a": "red", "my.name": "Front Desk", "my.secret": "****", "my.note": SENTENCE}
+
+
+def test_a_value_that_a_rule_fails_on_is_masked_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the other values nor the request are lost with it, and the log doesn't quote it."""
+
+    def failing(self: NestedKeys, values: pa.StringArray) -> pa.StringArray:
+        if "boom" in values.to_pylist():
+            raise ValueError("boom")
+        return values
+
+    monkeypatch.setattr(NestedKeys, "masked", failing)
+    given = {"my.a": "one", "my.b": "boom", "my.c": "bob@example.com", "my.d": "four"}
+    batch = clean(tmp_path, given, allowed_key_patterns=["^my"])
+
+    assert attributes_at(batch, Place.ROW) == {"my.a": "one", "my.b": "****", "my.c": "****", "my.d": "four"}
+    assert {"failure", "email"} <= set(batch.tables["ledger"]["Rule"].to_pylist())
+    assert "boom" not in caplog.text
 
 
 def test_a_tenant_can_have_its_own_policy(tmp_path: Path) -> None:
