@@ -181,10 +181,11 @@ class Policy:
         options = self.options
         if key in options.allowed_keys:
             return "allowed_keys names it"
-        if any(key in sanitizer.attributes for sanitizer in _sanitizers(options) if sanitizer.enabled):
-            return "a sanitizer names it"
-        if options.mode is not Mode.CUSTOM and key in ALLOWED:
-            return ""
+        if options.mode is not Mode.CUSTOM:
+            if any(key in sanitizer.attributes for sanitizer in _sanitizers(options) if sanitizer.enabled):
+                return "a sanitizer names it"
+            if key in ALLOWED:
+                return ""
         if self._allowed_patterns.match(key):
             return "a pattern of allowed_key_patterns matches"
         return "allow_all_keys is set" if options.allow_all_keys else ""
