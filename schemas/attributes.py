@@ -32,8 +32,8 @@ _LABELS = """
     db.system db.system.name db.operation db.operation.name messaging.system messaging.operation
     messaging.operation.name messaging.operation.type
     telemetry.sdk.language telemetry.sdk.name telemetry.sdk.version telemetry.auto.version telemetry.distro.version
-    service.version service.instance.id deployment.environment deployment.environment.name
-    process.runtime.name process.runtime.version os.type os.version host.arch container.id
+    service.version service.instance.id
+    process.runtime.version os.type os.version host.arch container.id
     cloud.provider cloud.region cloud.availability_zone cloud.platform k8s.pod.uid faas.version
     vcs.ref.head.revision schema_url
 
@@ -62,11 +62,11 @@ _LABELS = """
     agent.artifact.content_type agent.artifact.sha256 agent.artifact.key agent.health.check.status
     agent.memory.kind agent.memory.id agent.metric.unit agent.metric.label agent.tool.definition.hash agent.tool.version
     agent.learning.pattern
-    redaction.policy redaction.redacted.count
 """
 
 _NAMES = """
-    service.name service.namespace host.name host.type
+    service.name service.namespace host.name host.type deployment.environment deployment.environment.name
+    process.runtime.name
     k8s.cluster.name k8s.namespace.name k8s.pod.name k8s.node.name k8s.deployment.name k8s.container.name
     k8s.job.name k8s.cronjob.name container.name container.image.name cloud.resource_id faas.name
     otel.library.name otel.scope.name server.address

@@ -1,7 +1,5 @@
 """How a column says what it may carry: the field metadata that redaction and documentation read."""
 
-from functools import cache
-
 import pyarrow as pa
 
 ID = "id"  # opaque, its format enforced where it is decoded: kept
@@ -26,9 +24,14 @@ def content_class(field: pa.Field) -> str:
     return (field.metadata or {}).get(b"content", TEXT.encode()).decode()
 
 
-@cache
+def source_of(field: pa.Field) -> str:
+    """Where its value comes from, in words; names of attributes among them."""
+    return (field.metadata or {}).get(b"source", b"").decode()
+
+
 def content_classes(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
     """(column, content class) of a declared schema."""
+    # Not to be remembered by schema: two are equal whatever their fields declare.
     return tuple((field.name, content_class(field)) for field in schema)
 
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from agenttracer.schemas.columns import AGENT_NAME, ID, LABEL, NAME, SAFE, STRINGS, TIME, column
+from agenttracer.schemas.columns import AGENT_NAME, ID, LABEL, MODEL_NAME, NAME, SAFE, STRINGS, TIME, column
 
 DECODED_LOGS = pa.schema(
     [
@@ -30,7 +30,7 @@ TYPED = pa.schema(
         column("FailureRule", STRINGS, SAFE, "classify: the rule that decided"),
         column("Operation", pa.string(), LABEL, "gen_ai.operation.name"),
         column("Provider", pa.string(), LABEL, "gen_ai.provider.name"),
-        column("Model", pa.string(), NAME, "gen_ai.response.model, else gen_ai.request.model"),
+        column("Model", pa.string(), MODEL_NAME, "gen_ai.response.model, else gen_ai.request.model"),
         column(
             "FinishReason", pa.string(), LABEL, "gen_ai.response.finish_reasons, or finish_reason of the body"
         ),

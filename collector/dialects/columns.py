@@ -119,5 +119,6 @@ def _reason(text: str) -> str | None:
     return found["reason"] if found else None
 
 
-_REASON = re.compile(r'(?:\[\s*")?(?P<reason>[A-Za-z_-]{1,32})(?:"|\Z)', re.ASCII)
+# Some libraries send the name of an enumeration in front; some providers' words have a blank.
+_REASON = re.compile(r'(?:\[\s*")?(?:FinishReason\.)?(?P<reason>[A-Za-z][A-Za-z _-]{0,31})(?:"|\Z)', re.ASCII)
 _ROW_KEYS: Mapping[str, Sequence[str]] = {**SPAN_STRINGS, **SPAN_INTEGERS}

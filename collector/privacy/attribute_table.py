@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import View
 from agenttracer.collector.privacy.attribute_changes import NESTED, Changes, sizes
 from agenttracer.collector.privacy.columns import Tokens
-from agenttracer.collector.privacy.free_text import MASK, FreeText
+from agenttracer.collector.privacy.free_text import FreeText
+from agenttracer.collector.privacy.nested_keys import MASK
 from agenttracer.collector.privacy.outcomes import UNCHANGED, Change, Outcomes, Rule
 from agenttracer.collector.privacy.policy import Action, Decision, Policy
 from agenttracer.collector.privacy.sanitizers import Sanitize
@@ -116,7 +117,7 @@ class Redacted:
 
 def candidates(attributes: View, policy: Policy) -> Candidates:
     """What is to be checked of the table, decided by the keys alone."""
-    decisions = [policy.decide(key) for key in attributes.keys]
+    decisions = policy.decide_all(attributes.keys)
     codes = attributes.codes
     bodies = attributes.place(Place.BODY)
     if bodies.stop > bodies.start:
@@ -164,14 +165,12 @@ class AttributeRedaction:
         outcomes: Outcomes,
         rule_of: Callable[[int], str],
         *,
-        blocks_values: bool,
         every_type: bool,
     ) -> None:
         self._free_text = free_text
         self._sanitizers = sanitizers
         self._outcomes = outcomes
         self._rule_of = rule_of
-        self._blocks_values = blocks_values
         self._every_type = every_type
 
     def __call__(
@@ -195,7 +194,7 @@ class AttributeRedaction:
                 changes.replace(each.rows, tokens(each.distinct), each.numbers)
         if (found.by_key >= Action.TEXT).any():
             self._mask(changes, found, actions, attributes, keep, outcomes)
-        if self._blocks_values:
+        if self._free_text.blocks_values:
             self._block_values(changes, kinds, actions, keep, outcomes)
         changed = ~keep | (actions == Action.HASH) | changes.masked
         ignored = actions == Action.KEEP
@@ -261,8 +260,10 @@ class AttributeRedaction:
         blocked = np.flatnonzero((actions == Action.MASK) & (attributes.kinds != Kind.EMPTY))
         if len(blocked):
             keep[blocked] = True
-            values = pc.fill_null(changes.texts(blocked), MASK)
-            changes.mask(blocked, self._free_text.blocked(values))
+            values = changes.texts(blocked)
+            exempt = self._free_text.exempt(values)
+            rest = pc.fill_null(values.filter(pa.array(~exempt)), MASK)
+            changes.mask(blocked[~exempt], self._free_text.blocked(rest))
 
     def _by_sanitizer(
         self, texts: Mask, found: Candidates, attributes: View

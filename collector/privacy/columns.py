@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,22 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.privacy.column_policy import ALLOWED_TEXT, CHECKED, Declared
+from agenttracer.collector.privacy.free_text import FreeText, Hits
 from agenttracer.collector.privacy.outcomes import Change, Rule
 from agenttracer.collector.privacy.values import PASSES, Verdicts
-from agenttracer.schemas.columns import (
-    AGENT_NAME,
-    HASHED,
-    ID,
-    LABEL,
-    MODEL_NAME,
-    NAME,
-    SAFE,
-    STEP_NAME,
-    TOOL_NAME,
-    content_classes,
-)
+from agenttracer.schemas.columns import HASHED, ID, LABEL, SAFE
 
-_CHECKED = frozenset({LABEL, NAME, AGENT_NAME, MODEL_NAME, STEP_NAME, TOOL_NAME})
 Tokens = Callable[[pa.StringArray], pa.StringArray]
 """The keyed hashes of distinct values."""
 
@@ -55,60 +45,109 @@ class Lost:
 
 
 def columns_to_check(
-    tables: Mapping[str, pa.RecordBatch], schemas: Mapping[str, pa.Schema]
+    tables: Mapping[str, pa.RecordBatch], declarations: Mapping[str, tuple[Declared, ...]]
 ) -> list[CheckedColumn]:
     """The columns of all tables that are declared to hold labels or names."""
     found = []
-    for name, schema in schemas.items():
+    for name, columns in declarations.items():
         table = tables.get(name)
-        if name == "attributes" or table is None or not table.num_rows:
+        if table is None or not table.num_rows:
             continue
         held = set(table.schema.names)
-        for column, kind in content_classes(schema):
-            if kind in _CHECKED and column in held and table.column(column).null_count < table.num_rows:
-                found.append(CheckedColumn(name, column, kind, table.column(column).dictionary_encode()))
+        for each in columns:
+            if (
+                each.kind in CHECKED
+                and each.name in held
+                and table.column(each.name).null_count < table.num_rows
+            ):
+                encoded = table.column(each.name).dictionary_encode()
+                found.append(CheckedColumn(name, each.name, each.kind, encoded))
     return found
 
 
 def redact_columns(
     name: str,
     table: pa.RecordBatch,
-    schema: pa.Schema,
+    declarations: Sequence[Declared],
     verdicts: Mapping[str, tuple[CheckedColumn, Verdicts]],
     tokens: Tokens,
+    free_text: FreeText,
 ) -> tuple[pa.RecordBatch, list[Lost]]:
-    """The table with only what its schema's declarations allow, and what its rows lost.
+    """The table with only what its declarations allow, and what its rows lost.
 
     A column without a declaration is left out.
     """
     columns: dict[str, pa.Array] = {}
     lost: list[Lost] = []
     held = set(table.schema.names)
-    for column_name, kind in content_classes(schema):
-        if column_name not in held:
+    for each in declarations:
+        if each.name not in held:
             continue
-        column = table.column(column_name)
-        if kind in (SAFE, ID) or column.null_count == len(column):
+        column = table.column(each.name)
+        if each.kind in (SAFE, ID) or column.null_count == len(column):
             # Safe dictionaries are made here, from closed lists: no entry of theirs is anybody's text.
-            columns[column_name] = column
-        elif column_name in verdicts:
-            checked, verdict = verdicts[column_name]
-            columns[column_name] = column
+            columns[each.name] = column
+        elif each.name in verdicts:
+            checked, verdict = verdicts[each.name]
+            columns[each.name] = column
             if (verdict != PASSES).any():
-                columns[column_name] = _judged(checked, verdict, tokens)
+                columns[each.name] = _judged(checked, verdict, tokens)
                 lost += _lost(checked, verdict, column)
-        elif kind == HASHED:
+            if free_text.blocks_values:
+                encoded = columns[each.name].dictionary_encode()
+                cleaned, hit = free_text.without_blocked_values(encoded.dictionary)
+                masked = _Masked(name, each, encoded, cleaned, [(Rule.BLOCKED_VALUE, hit)])
+                columns[each.name] = masked.column()
+                lost += masked.lost(column)
+        elif each.kind == ALLOWED_TEXT:
             encoded = column.dictionary_encode()
-            columns[column_name] = tokens(encoded.dictionary).take(encoded.indices)
+            masked = _Masked(name, each, encoded, *free_text.clean(encoded.dictionary))
+            columns[each.name] = masked.column()
+            lost += masked.lost(column)
+        elif each.kind == HASHED:
+            encoded = column.dictionary_encode()
+            columns[each.name] = tokens(encoded.dictionary).take(encoded.indices)
         else:
             sizes = _lengths(column)
             rows = np.flatnonzero(sizes)
-            columns[column_name] = column
+            columns[each.name] = column
             if len(rows) or column.null_count:
-                columns[column_name] = pa.repeat(pa.scalar("", pa.string()), table.num_rows)
+                columns[each.name] = _nothing(table, each.name)
             if len(rows):
-                lost.append(Lost(name, column_name, Rule.FREE_TEXT, kind, Change.DROP, rows, sizes[rows]))
+                lost.append(Lost(name, each.name, each.rule, each.kind, Change.DROP, rows, sizes[rows]))
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)), lost
+
+
+@dataclass(frozen=True, slots=True)
+class _Masked:
+    """A column with its distinct values masked, and by which rules."""
+
+    table: str
+    declared: Declared
+    encoded: pa.DictionaryArray
+    cleaned: pa.StringArray
+    hits: Hits
+
+    def column(self) -> pa.StringArray:
+        return self.cleaned.take(self.encoded.indices)
+
+    def lost(self, before: pa.StringArray) -> list[Lost]:
+        sizes = _lengths(before)
+        indices = pc.fill_null(self.encoded.indices, 0).to_numpy(zero_copy_only=False)
+        found = []
+        for rule, hit in self.hits:
+            rows = np.flatnonzero(hit[indices] & (sizes > 0)) if len(hit) else np.zeros(0, np.int64)
+            if len(rows):
+                kind = self.declared.kind
+                found.append(Lost(self.table, self.declared.name, rule, kind, Change.MASK, rows, sizes[rows]))
+        return found
+
+
+def _nothing(table: pa.RecordBatch, name: str) -> pa.StringArray:
+    """What stands in place of a column that may hold nothing: a run without a name is its trace."""
+    if name == "RunId":
+        return table.column("TraceId")
+    return pa.repeat(pa.scalar("", pa.string()), table.num_rows)
 
 
 def _judged(checked: CheckedColumn, verdict: Verdicts, tokens: Tokens) -> pa.StringArray:

@@ -17,7 +17,7 @@ from agenttracer.collector.privacy.free_text import FreeText
 from agenttracer.collector.privacy.key_file import EVERY_TENANT, Key, KeyFile
 from agenttracer.collector.privacy.options import Override, PolicyOptions, RedactionOptions
 from agenttracer.collector.privacy.outcomes import UNCHANGED
-from agenttracer.collector.privacy.policy import BODY, Action, Decision, Policy, is_well_formed
+from agenttracer.collector.privacy.policy import BODY, Action, Decision, Policy
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms
 from agenttracer.collector.privacy.redactor import Redactor
 from agenttracer.collector.privacy.values import PASSES, Checks
@@ -114,6 +114,7 @@ def dry_run(options: PolicyOptions, batch: Batch) -> list[Effect]:
     clean = redactor.redact(batch, "", Pseudonyms(keys).for_tenant(""), time.time_ns())
     attributes, redacted = clean.attributes, clean.redacted
     places = attributes.table.column("place").to_numpy()
+    names = _told(redactor.policy, attributes.keys)
     counts: Counter[tuple[str, str, str, str]] = Counter()
     sizes: Counter[tuple[str, str, str, str]] = Counter()
     cells, number_of = np.unique(
@@ -122,7 +123,7 @@ def dry_run(options: PolicyOptions, batch: Batch) -> list[Effect]:
     for number, (place, code, outcome) in enumerate(cells.T.tolist()):
         chosen = number_of.ravel() == number
         action, rule = ("keep", "") if outcome == UNCHANGED else _fate(redactor, outcome)
-        key = BODY if place == Place.BODY else _told(attributes.keys[code])
+        key = BODY if place == Place.BODY else names[code]
         line = (Place(place).name.lower(), key, action, rule)
         counts[line] += int(chosen.sum())
         sizes[line] += int(redacted.bytes[chosen].sum())
@@ -177,8 +178,11 @@ def _fate(redactor: Redactor, outcome: int) -> tuple[str, str]:
     return found.change.value, found.rule
 
 
-def _told(key: str) -> str:
-    return key if key in ALLOWED or key in CONTENT_KEYS or is_well_formed(key) else "(malformed key)"
+def _told(policy: Policy, keys: Sequence[str]) -> list[str]:
+    return [
+        key if tellable or key in ALLOWED or key in CONTENT_KEYS else "(malformed key)"
+        for key, tellable in zip(keys, policy.tellable(keys), strict=True)
+    ]
 
 
 def _named(options: PolicyOptions) -> Sequence[str]:

@@ -3,28 +3,28 @@
     sanitizer of the key → nested blocked keys → blocked_values → detectors
 
 It works on distinct values, whole arrays at a time; only values with a hit are looked at one by one. A value
-that a rule fails on is dropped.
+that a rule fails on is masked whole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.bug_report import report_bug
 from agenttracer.collector.privacy.detectors import Detectors
+from agenttracer.collector.privacy.expressions import Expressions
+from agenttracer.collector.privacy.nested_keys import MASK, NestedKeys
 from agenttracer.collector.privacy.options import PolicyOptions
 from agenttracer.collector.privacy.outcomes import Rule
 
-MASK = "****"
 Mask = npt.NDArray[np.bool_]
 Hits = list[tuple[str, Mask]]
 """Which rule changed which of the distinct values; the last one that did counts."""
@@ -42,9 +42,10 @@ class FreeText:
     """The masking of one policy."""
 
     def __init__(self, options: PolicyOptions, detectors: Detectors) -> None:
-        self._allowed = options.allowed_values
-        self._blocked = options.blocked_values
-        self._blocked_keys = options.blocked_key_patterns
+        self._allowed = Expressions(options.allowed_values)
+        self._blocked = Expressions(options.blocked_values)
+        self.blocks_values = bool(options.blocked_values)
+        self._nested_keys = NestedKeys(options.blocked_key_patterns)
         self._detectors = detectors
         self.instead = _instead(options)
 
@@ -57,21 +58,39 @@ class FreeText:
 
     def exempt(self, values: pa.StringArray) -> Mask:
         """Which values an ``allowed_values`` expression lets pass as they are."""
-        return _matching(values, self._allowed)
+        return self._allowed.matching(values)
 
     def clean(
         self, values: pa.StringArray, sanitize: Callable[[pa.StringArray], pa.StringArray] | None = None
     ) -> tuple[pa.StringArray, Hits]:
         """The values with what is private in them masked, and which rules did it."""
+        try:
+            return self._clean(values, sanitize)
+        except MemoryError:
+            raise
+        except Exception as error:
+            report_bug("redaction", error)
+            if len(values) == 1:
+                return pa.array([MASK]), [(Rule.FAILURE, np.ones(1, bool))]
+        # One value that a rule fails on must not take the others with it.
+        half = len(values) // 2
+        first, hits = self.clean(values[:half], sanitize)
+        second, more = self.clean(values[half:], sanitize)
+        hits = [(rule, np.append(hit, np.zeros(len(second), bool))) for rule, hit in hits]
+        hits += [(rule, np.append(np.zeros(half, bool), hit)) for rule, hit in more]
+        return pa.concat_arrays([first, second]), hits
+
+    def _clean(
+        self, values: pa.StringArray, sanitize: Callable[[pa.StringArray], pa.StringArray] | None
+    ) -> tuple[pa.StringArray, Hits]:
         exempt = self.exempt(values)
         hits: Hits = []
         cleaned = values
         if sanitize is not None:
             cleaned = self._step(cleaned, sanitize(cleaned), Rule.SANITIZER, hits)
-        if self._blocked_keys:
-            cleaned = self._step(cleaned, self._without_blocked_keys(cleaned), Rule.BLOCKED_KEY, hits)
-        for pattern in self._blocked:
-            cleaned = self._step(cleaned, self._without(cleaned, pattern), Rule.BLOCKED_VALUE, hits)
+        cleaned = self._step(cleaned, self._nested_keys.masked(cleaned), Rule.BLOCKED_KEY, hits)
+        blocked = self._blocked.replaced(cleaned, MASK, self.instead)
+        cleaned = self._step(cleaned, blocked, Rule.BLOCKED_VALUE, hits)
         cleaned = self._detected(_unescaped(cleaned), exempt, hits)
         if exempt.any():
             cleaned = pc.if_else(pa.array(exempt), values, cleaned)
@@ -80,74 +99,21 @@ class FreeText:
 
     def without_blocked_values(self, values: pa.StringArray) -> tuple[pa.StringArray, Mask]:
         """The values with what ``blocked_values`` match masked, and which of them changed."""
-        cleaned = values
-        for pattern in self._blocked:
-            cleaned = self._without(cleaned, pattern)
+        cleaned = self._blocked.replaced(values, MASK, self.instead)
         exempt = self.exempt(values)
         cleaned = pc.if_else(pa.array(exempt), values, cleaned) if exempt.any() else cleaned
         return cleaned, _changed(values, cleaned)
 
     def blocked(self, values: pa.StringArray) -> pa.StringArray:
-        """What stands in place of values that are masked whole: mask or hash, or the value if it is exempt."""
-        exempt = self.exempt(values)
-        if self.instead is None:
-            return pc.if_else(pa.array(exempt), values, MASK)
-        hashed = pa.array(
-            [None if value is None else self.instead(value) for value in values.to_pylist()], pa.string()
-        )
-        return pc.if_else(pa.array(exempt), values, hashed)
+        """What stands in place of values that are masked whole: mask or hash."""
+        instead = self.instead or (lambda _: MASK)
+        return pa.array([instead(value) for value in values.to_pylist()], pa.string())
 
     def _step(self, before: pa.StringArray, after: pa.StringArray, rule: str, hits: Hits) -> pa.StringArray:
         changed = _changed(before, after)
         if changed.any():
             hits.append((rule, changed))
         return after
-
-    def _without(self, values: pa.StringArray, pattern: str) -> pa.StringArray:
-        if self.instead is None:
-            return pc.replace_substring_regex(values, pattern, MASK)
-        hit = pc.fill_null(pc.match_substring_regex(values, pattern), False)
-        if not pc.any(hit, min_count=0).as_py():
-            return values
-        instead = self.instead
-        replaced = [
-            re.sub(pattern, lambda found: instead(found.group()), value)
-            for value in values.filter(hit).to_pylist()
-        ]
-        return pc.replace_with_mask(values, hit, pa.array(replaced, pa.string()))
-
-    def _without_blocked_keys(self, values: pa.StringArray) -> pa.StringArray:
-        """JSON without the values of blocked keys, at any depth, also in JSON that stands in its strings."""
-        hit = pa.array(
-            _matching(values, self._blocked_keys)
-            & pc.fill_null(pc.match_substring_regex(values, r"^\s*[\[{]"), False).to_numpy(
-                zero_copy_only=False
-            )
-        )
-        if not pc.any(hit, min_count=0).as_py():
-            return values
-        replaced = [self._walk_text(value) for value in values.filter(hit).to_pylist()]
-        return pc.replace_with_mask(values, hit, pa.array(replaced, pa.string()))
-
-    def _walk_text(self, text: str) -> str:
-        try:
-            tree = json.loads(text)
-        except (ValueError, RecursionError):
-            # It looks like JSON, holds a blocked key, and can't be read: nobody knows where its value ends.
-            return MASK
-        return json.dumps(self._walk(tree), ensure_ascii=False)
-
-    def _walk(self, node: Any) -> Any:
-        if isinstance(node, dict):
-            return {
-                key: MASK if _matching(pa.array([key]), self._blocked_keys)[0] else self._walk(value)
-                for key, value in node.items()
-            }
-        if isinstance(node, list):
-            return [self._walk(element) for element in node]
-        if isinstance(node, str) and node.lstrip()[:1] in ("{", "["):
-            return self._walk_text(node) if _matching(pa.array([node]), self._blocked_keys)[0] else node
-        return node
 
     def _detected(self, values: pa.StringArray, exempt: Mask, hits: Hits) -> pa.StringArray:
         found = self._detectors.found(values)
@@ -175,14 +141,6 @@ def _instead(options: PolicyOptions) -> Callable[[str], str] | None:
         return lambda value: hmac.new(key, value.encode(), name).hexdigest()
     name = {"sha3": "sha3_256"}.get(kind, kind)
     return lambda value: hashlib.new(name, value.encode(), usedforsecurity=False).hexdigest()
-
-
-def _matching(values: pa.StringArray, patterns: Sequence[str]) -> Mask:
-    matching = np.zeros(len(values), bool)
-    for pattern in patterns:
-        hit = pc.match_substring_regex(values, pattern)
-        matching |= pc.fill_null(hit, False).to_numpy(zero_copy_only=False)
-    return matching
 
 
 def _changed(before: pa.StringArray, after: pa.StringArray) -> Mask:

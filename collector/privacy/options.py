@@ -132,13 +132,14 @@ class PolicyOptions(Options):
     )
     ignored_key_patterns: tuple[str, ...] = Field(default=(), description="The same, by regular expressions.")
     blocked_key_patterns: tuple[str, ...] = Field(
-        default=(), description="Regular expressions; the values of keys that match are masked whole."
+        default=(),
+        description="Regular expressions; the values of keys that match are masked whole, nested ones too.",
     )
     allowed_values: tuple[str, ...] = Field(
         default=(), description="Regular expressions; a value that matches is not masked."
     )
     blocked_values: tuple[str, ...] = Field(
-        default=(), description="Regular expressions; what matches in a value is masked."
+        default=(), description="Regular expressions; what matches in a value or a name is masked."
     )
     redact_all_types: bool = Field(
         default=False, description="Look for blocked_values in numbers and booleans too."

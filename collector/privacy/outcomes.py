@@ -26,6 +26,7 @@ class Rule(StrEnum):
     BLOCKED_VALUE = "blocked_value"
     SANITIZER = "sanitizer"
     OPERATOR = "operator"  # a rule of the configuration
+    FAILURE = "failure"  # a rule failed on the value
 
 
 class Change(StrEnum):
@@ -48,6 +49,7 @@ _ALLOWED_TO_SEND = frozenset(
         Rule.CARDINALITY,
         Rule.SANITIZER,
         Rule.OPERATOR,
+        Rule.FAILURE,
     }
 )
 

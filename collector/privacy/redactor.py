@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import View, view, with_attributes
 from agenttracer.collector.privacy.attribute_table import ATTRIBUTE, AttributeRedaction, Redacted, candidates
 from agenttracer.collector.privacy.cardinality import TOO_MANY, Cardinality
+from agenttracer.collector.privacy.column_policy import declared
 from agenttracer.collector.privacy.columns import Lost, Tokens, columns_to_check, redact_columns
 from agenttracer.collector.privacy.detectors import DEFAULTS, TABLE, Detectors
 from agenttracer.collector.privacy.free_text import FreeText
@@ -36,7 +37,7 @@ from agenttracer.collector.privacy.policy import Policy
 from agenttracer.collector.privacy.sanitizers import sanitizers
 from agenttracer.collector.privacy.summary import summarized
 from agenttracer.collector.privacy.values import MISSHAPEN, Checks
-from agenttracer.schemas.batch import Batch, Place, Signal
+from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.columns import TEXT
 from agenttracer.schemas.content import INPUT, OUTPUT, content_role
 from agenttracer.schemas.tables import DECODED, STORED
@@ -64,6 +65,7 @@ class Redactor:
         self, options: PolicyOptions, cardinality: Cardinality, summary: Summary = Summary.SILENT
     ) -> None:
         self.policy = Policy(options)
+        self._declared = {signal: declared(schemas, self.policy) for signal, schemas in STORED.items()}
         self.outcomes = Outcomes()
         self._cardinality = cardinality
         self._summary = summary
@@ -82,16 +84,15 @@ class Redactor:
             sanitizers(options),
             self.outcomes,
             self.rule,
-            blocks_values=bool(options.blocked_values),
             every_type=options.redact_all_types,
         )
 
     def redact(self, batch: Batch, tenant: str, tokens: Tokens, time_unix_ns: int) -> Clean:
         """The batch with nothing private in it, in the columns that are stored."""
-        schemas = STORED[batch.signal]
+        declarations = self._declared[batch.signal]
         attributes = view(batch)
         found = candidates(attributes, self.policy)
-        columns = columns_to_check(batch.tables, schemas)
+        columns = columns_to_check(batch.tables, declarations)
         values = [(column.kind, column.encoded.dictionary) for column in columns]
         values += [(each.kind, each.distinct) for each in found.checked]
         verdicts = [
@@ -101,14 +102,16 @@ class Redactor:
         redacted = self._attributes(attributes, batch, found, verdicts[len(columns) :], tokens)
         tables = {"attributes": redacted.table}
         lost: list[Lost] = []
-        for name, schema in schemas.items():
-            if name in batch.tables and name != "attributes":
+        for name, columns_of_table in declarations.items():
+            if name in batch.tables:
                 judged = {
                     column.name: (column, verdict)
                     for column, verdict in zip(columns, verdicts, strict=False)
                     if column.table == name
                 }
-                tables[name], of_table = redact_columns(name, batch.tables[name], schema, judged, tokens)
+                tables[name], of_table = redact_columns(
+                    name, batch.tables[name], columns_of_table, judged, tokens, self._free_text
+                )
                 lost += of_table
         if self.policy.options.content is Content.ARTIFACT and batch.signal is not Signal.METRICS:
             dropped = redacted.outcomes == self.outcomes.number(Rule.CONTENT, ATTRIBUTE, Change.DROP)
@@ -152,9 +155,20 @@ class Redactor:
         what = {
             "redacted": gone,
             "masked": (redacted.outcomes != UNCHANGED) & ~gone,
+            "allowed": self._let_pass(attributes, redacted),
             "ignored": redacted.ignored,
         }
-        return summarized(clean, attributes, what, self._summary)
+        named = None
+        if self._summary is Summary.DEBUG:
+            named = np.array(self.policy.tellable(attributes.keys), bool)[attributes.codes]
+        return summarized(clean, attributes, what, named)
+
+    def _let_pass(self, attributes: View, redacted: Redacted) -> npt.NDArray[np.bool_]:
+        """Which values stay because an ``allowed_values`` expression says so."""
+        stays = (redacted.outcomes == UNCHANGED) & (attributes.kinds == Kind.STRING) & ~redacted.ignored
+        rows = np.flatnonzero(stays)
+        stays[rows] = self._free_text.exempt(attributes.table.column("string").take(pa.array(rows)))
+        return stays
 
     def _lines(self, clean: Batch, attributes: View, redacted: Redacted, lost: Sequence[Lost]) -> list[Line]:
         rows = np.flatnonzero(redacted.outcomes)

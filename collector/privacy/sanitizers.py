@@ -33,6 +33,13 @@ _VERBS = """
 """
 _STATEMENT = rf"(?i)^\s*(?:{'|'.join(_VERBS.split())})\b"
 
+# What no command of a key-value store looks like, though some share a verb with SQL: SET, REPLACE, DELETE.
+_UNMISTAKABLE = (
+    r"(?is)^\s*(?:select\s.*\sfrom\s|insert\s+into\s|update\s.*\sset\s|delete\s+from\s|merge\s+into\s|with\s.*\sas\s*\("
+    r"|(?:create|alter|drop|truncate)\s+(?:table|index|view|database|schema)\b)"
+)
+_JSON = r"^\s*[\[{]"
+
 _COMMAND = r"(?s)^\s*(?P<word>[A-Za-z][A-Za-z0-9_.-]{0,31})(?:\s.*)?$"
 
 
@@ -68,7 +75,7 @@ def commands(values: pa.StringArray) -> pa.StringArray:
 
 def documents(values: pa.StringArray) -> pa.StringArray:
     """Queries in JSON: their keys stay, every value goes."""
-    is_json = pc.match_substring_regex(values, r"^\s*[\[{]")
+    is_json = pc.match_substring_regex(values, _JSON)
     string = r'"(?:[^"\\]|\\.)*"'
     # Keys are set apart, so that the strings that are left are values.
     text = pc.replace_substring_regex(values, r'"((?:[^"\\]|\\.)*)"\s*:', "\x01\\1\x02")
@@ -89,13 +96,30 @@ _ENGINES: dict[str, Sanitize] = {
 }
 
 
+def any_of(engines: frozenset[Sanitize]) -> Sanitize:
+    """For a key that several engines' statements stand under: each by its form, at most a command's first word if
+    that tells nothing."""
+
+    def sanitize(values: pa.StringArray) -> pa.StringArray:
+        left = commands(values) if commands in engines else pc.if_else(values.is_valid(), "?", None)
+        if sql in engines:
+            left = pc.if_else(pc.match_substring_regex(values, _UNMISTAKABLE), sql(values), left)
+        if documents in engines:
+            left = pc.if_else(pc.match_substring_regex(values, _JSON), documents(values), left)
+        return left
+
+    return sanitize
+
+
 def sanitizers(options: PolicyOptions) -> dict[str, Sanitize]:
     """Attribute key → its sanitizer, of those that are on."""
-    found: dict[str, Sanitize] = {}
+    engines: dict[str, set[Sanitize]] = {}
     for name, sanitize in _ENGINES.items():
         engine = getattr(options.db_sanitizer, name)
-        if engine.enabled:
-            found |= dict.fromkeys(engine.attributes, sanitize)
+        for key in engine.attributes if engine.enabled else ():
+            engines.setdefault(key, set()).add(sanitize)
+    mixed = {several: any_of(several) for several in map(frozenset, engines.values()) if len(several) > 1}
+    found = {key: mixed.get(frozenset(several)) or next(iter(several)) for key, several in engines.items()}
     if options.url_sanitizer.enabled:
         found |= dict.fromkeys(options.url_sanitizer.attributes, urls)
     return found

@@ -2,6 +2,7 @@
 
     redaction.redacted.count   values that were dropped      redaction.redacted.keys   their keys, at debug
     redaction.masked.count     masked or hashed
+    redaction.allowed.count    let pass by allowed_values            the same of masked and allowed
     redaction.ignored.count    under ignored keys
     redaction.body.*           the same of log bodies
 
@@ -17,22 +18,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, with_attributes
-from agenttracer.collector.privacy.options import Summary
 from agenttracer.schemas.batch import ATTRIBUTES, Kind, Place
 
-_CATEGORIES = ("redacted", "masked", "ignored")
+_CATEGORIES = ("redacted", "masked", "allowed", "ignored")
 _BODY = "body."
 COUNTS = tuple(f"redaction.{part}{name}.count" for part in ("", _BODY) for name in _CATEGORIES)
-_KEYS = tuple(f"redaction.{part}{name}.keys" for part in ("", _BODY) for name in _CATEGORIES[:2])
-_WELL_FORMED = r"^[a-z][a-z0-9_]*([.-][a-z0-9_]+)*$"
+_KEYS = tuple(f"redaction.{part}{name}.keys" for part in ("", _BODY) for name in _CATEGORIES[:3])
 Mask = npt.NDArray[np.bool_]
 
 
 def summarized(
-    clean: pa.RecordBatch, attributes: View, what: dict[str, Mask], level: Summary
+    clean: pa.RecordBatch, attributes: View, what: dict[str, Mask], named: Mask | None
 ) -> pa.RecordBatch:
-    """The clean attribute table with the summary among it; ``what`` says for each category which of the
-    attributes that came belong to it."""
+    """The clean attribute table with the summary among it.
+
+    ``what`` says for each category which of the attributes that came belong to it, ``named`` which of them
+    may be told by their keys; None tells only counts.
+    """
     parts = [_earlier(clean)]
     for category, chosen in what.items():
         for is_body in (False, True):
@@ -42,8 +44,8 @@ def summarized(
             if len(rows):
                 name = f"redaction.{_BODY if is_body else ''}{category}"
                 parts.append(_counts(attributes, rows, f"{name}.count"))
-                if level is Summary.DEBUG and category != "ignored" and not is_body:
-                    parts.append(_names(attributes, rows, f"{name}.keys"))
+                if named is not None and category != "ignored" and not is_body:
+                    parts.append(_names(attributes, rows[named[rows]], f"{name}.keys"))
     ours = pa.concat_tables(parts).group_by(["place", "owner", "key"], use_threads=False)
     added = ours.aggregate([("int", "sum"), ("string", "max")])
     if not added.num_rows:
@@ -90,7 +92,7 @@ def _names(attributes: View, rows: npt.NDArray[np.int64], key: str) -> pa.Table:
     places, owners = _owners(attributes, rows)
     keys = attributes.table.column("key").take(pa.array(rows)).cast(pa.string())
     table = pa.table({"place": places, "owner": owners.astype(np.int32), "name": keys})
-    table = table.filter(pc.match_substring_regex(table["name"], _WELL_FORMED)).sort_by("name")
+    table = table.sort_by("name")
     grouped = table.group_by(["place", "owner"], use_threads=False).aggregate([("name", "list")])
     joined = pc.binary_join(grouped["name_list"].combine_chunks(), ",")
     return _part(

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.privacy.detectors import Detectors
+from agenttracer.collector.privacy.legible import is_legible_name
 from agenttracer.schemas.attributes import AGENT, LABEL, LABELS, MODEL, NAME, STEP, TOOL
 
 Verdicts = npt.NDArray[np.int16]
@@ -30,31 +31,39 @@ UNKNOWN = "unknown"
 
 _QUOTED = r'"[A-Za-z0-9_.:/+-]*"'
 _SCALAR = rf"({_QUOTED}|-?[0-9.eE+-]+|true|false|null)"
-# Whatever a sentence, a markup or a data structure is made of is not part of a name; nor are blanks.
-_NO_NAME = r"\x00-\x20!\"$&'*,;<=>?\[\\\]^`{|}~\x{7F}-\x{A0}\x{2000}-\x{206F}\x{3000}-\x{3003}\x{FEFF}"
+# Whatever a sentence, a markup or a data structure is made of is not part of a name; nor are blanks, nor what
+# an address of the web writes for them.
+_NO_NAME = r"\x00-\x20!\"$%&'*,;<=>?\[\\\]^`{|}~\x{7F}-\x{A0}\x{2000}-\x{206F}\x{3000}-\x{3003}\x{FEFF}"
 _WIDE_NO_NAME = r"\x{FF01}\x{FF0C}\x{FF1A}\x{FF1B}\x{FF1F}"
-_WORD = rf"[^{_NO_NAME}{_WIDE_NO_NAME}]+"
+_LETTERS = rf"[^{_NO_NAME}{_WIDE_NO_NAME}]+"
+_WORD = rf"{_LETTERS}(?:['\x{{2019}}&]{_LETTERS})*"  # Q&A, Anna's
+_TITLE_WORD = r"(?:[A-Z0-9(]" + rf"[^{_NO_NAME}]*|and|of|for|the|in|to|with|&)"
 _STYLES = (
-    r"[a-z][a-z0-9]*(_+[a-z0-9]+)*",  # snake_case
-    r"[a-z][a-z0-9]*(-[a-z0-9]+)*",  # kebab-case
-    r"[A-Za-z][A-Za-z0-9]*",  # camelCase
-    r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*",  # SCREAMING_CASE
+    r"_?[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)*",  # snake_case, camelCase, SCREAMING_CASE
+    r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*",  # kebab-case
 )
+_STYLE = rf"(?:{'|'.join(_STYLES)})"
 
-# At most four words: a sentence is not a name.
-_NAME = (rf"^({_WORD}( {_WORD}){{0,3}})?$", 128)
+# At most four words: a sentence is not a name. An agent's role may have more, written as a title.
+_NAME = rf"^(?:{_WORD}(?: (?:{_WORD}|&)){{0,3}})?$"
+_TITLE = rf"^{_TITLE_WORD}(?: {_TITLE_WORD}){{4,6}}$"
 _ALPHANUMERIC = string.ascii_letters + string.digits
-_CHARACTERS = {LABEL: (f"{_ALPHANUMERIC}_.:/+{{}}%*^-", 128), UNKNOWN: (f"{_ALPHANUMERIC}_.:/+-", 64)}
+_CHARACTERS = {LABEL: (f"{_ALPHANUMERIC}_.:/+{{}}*^$-", 128), UNKNOWN: (f"{_ALPHANUMERIC}_.:/+-", 64)}
 """Class → the characters that its values are made of, and how many they have at most."""
+
+# A route has <int:id> and [slug] for what varies, a generic type its parameter; a unit may be %.
+_ROUTE = r"^(?:[A-Za-z0-9_.:/+{}*^$-]|<[A-Za-z0-9_:]+>|\[[A-Za-z0-9_.]+\])*%?$"
 
 _SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
     (
         rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$",
         1024,
     ): (LABELS,),
-    _NAME: (NAME, AGENT, MODEL, STEP),
-    # One style of writing, a namespace in front: models invent names of tools, and those mix styles.
-    (rf"^([A-Za-z][A-Za-z0-9]*(\.|/|:|__))*({'|'.join(_STYLES)})?$", 96): (TOOL,),
+    (_NAME, 128): (NAME, MODEL, STEP),
+    (rf"{_NAME}|{_TITLE}", 128): (AGENT,),
+    # In one style of writing, the namespaces in front each in its own: models invent names of tools, and
+    # those mix styles.
+    (rf"^(?:{_STYLE}(?:[./:]|__))*{_STYLE}?$", 96): (TOOL,),
 }
 """What values look like (RE2), and how many characters they have at most → the classes it holds for."""
 
@@ -114,9 +123,14 @@ class Checks:
             verdicts = self._found(self._of_known_keys, together)
         if strict.any():
             verdicts[strict] = self._found(self._of_unknown_keys, together.filter(pa.array(strict)))
+        is_ascii = pc.fill_null(pc.string_is_ascii(together), True).to_numpy(zero_copy_only=False)
         for number in np.unique(shapes).tolist():
             own = shapes == number
-            fits = _fits(number, together if own.all() else together.filter(pa.array(own)))
+            held = together if own.all() else together.filter(pa.array(own))
+            fits = _fits(number, held)
+            foreign = np.flatnonzero(fits & ~is_ascii[own])
+            if len(foreign):
+                fits[foreign] = [is_legible_name(text) for text in held.take(pa.array(foreign)).to_pylist()]
             # A detector's hit tells more than a shape that isn't met.
             verdicts[own] = np.where(fits | (verdicts[own] > 0), verdicts[own], MISSHAPEN)
         return np.split(verdicts, np.cumsum(lengths)[:-1])
@@ -138,8 +152,15 @@ def _fits(shape: int, values: pa.StringArray) -> npt.NDArray[np.bool_]:
     """Which values have a shape."""
     if shape >= len(_SHAPES):
         allowed, longest = _BYTES[shape - len(_SHAPES)]
-        return _made_of(values, allowed, longest)
-    expression, longest = list(_SHAPES)[shape]
+        fits = _made_of(values, allowed, longest)
+        if shape == _SHAPE_OF[LABEL] and not fits.all():
+            rest = ~fits
+            fits[rest] = _matches(values.filter(pa.array(rest)), _ROUTE, longest)
+        return fits
+    return _matches(values, *list(_SHAPES)[shape])
+
+
+def _matches(values: pa.StringArray, expression: str, longest: int) -> npt.NDArray[np.bool_]:
     matching = pc.match_substring_regex(values, expression)
     fits = pc.and_(matching, pc.less_equal(pc.utf8_length(values), longest))
     found: npt.NDArray[np.bool_] = pc.fill_null(fits, False).to_numpy(zero_copy_only=False)

@@ -19,7 +19,7 @@ import pytest
 from agenttracer.collector.decode.nested import render_nested
 from agenttracer.collector.processors.redaction import Redaction
 from agenttracer.schemas.batch import ATTRIBUTES, Batch, Signal
-from agenttracer.schemas.columns import ID, SAFE, content_class, content_classes
+from agenttracer.schemas.columns import ID, SAFE, content_class
 from agenttracer.schemas.tables import DECODED, STORED
 
 Mask = npt.NDArray[np.bool_]
@@ -47,8 +47,6 @@ def forget_column(monkeypatch: pytest.MonkeyPatch, signal: Signal, table: str, c
         table: schema.set(index, schema.field(index).with_metadata(metadata)),
     }
     monkeypatch.setitem(STORED, signal, schemas)
-    # Remembered by the schema, and schemas are equal whatever their fields declare.
-    content_classes.cache_clear()
 
 
 def restore_column(monkeypatch: pytest.MonkeyPatch, signal: Signal, table: str, column: str) -> None:

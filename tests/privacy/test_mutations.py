@@ -6,7 +6,6 @@ rewriting of span names, and demands that the check of ``test_canaries`` would f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,6 @@ import pytest
 
 from agenttracer.collector.privacy import attribute_changes
 from agenttracer.schemas.batch import Kind, Place, Signal
-from agenttracer.schemas.columns import content_classes
 from tests.privacy.dense import dense
 from tests.privacy.forgetting import (
     Mask,
@@ -36,12 +34,6 @@ _TEXTS = (Kind.STRING, Kind.BYTES, Kind.ARRAY, Kind.KVLIST)
 def test_nothing_is_found_while_everything_is_protected(signal: Signal, tmp_path: Path) -> None:
     """What the other tests find, they find because of what they took away."""
     assert leaks(signal, tmp_path) == []
-
-
-@pytest.fixture(autouse=True)
-def _declarations_as_they_are() -> Iterator[None]:
-    yield
-    content_classes.cache_clear()
 
 
 def leaks(signal: Signal, folder: Path) -> list[str]:

@@ -55,6 +55,13 @@ def test_content_becomes_objects_that_the_row_points_at(tmp_path: Path) -> None:
     assert attributes_at(batch, Place.ROW, 0) == {}
 
 
+def test_keys_of_content_are_masked_too(tmp_path: Path) -> None:
+    """Dialects make keys out of content, as of a variable's name."""
+    (content,) = objects(kept(tmp_path, span("a", {"gen_ai.prompt.variable.bob@example.com": "hi"}))).values()
+
+    assert content == {"****": "hi"}
+
+
 def test_events_of_a_span_and_bodies_of_records_are_content_too(tmp_path: Path) -> None:
     """Wherever a dialect puts content, it goes to the same place."""
     events = [("gen_ai.content.prompt", {"gen_ai.prompt": "hello"})]

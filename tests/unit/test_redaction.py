@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from agenttracer.collector.codec import pack, parts
 from agenttracer.collector.privacy.detectors import DEFAULTS, Detectors
 from agenttracer.collector.privacy.values import PASSES, UNKNOWN, Checks
-from agenttracer.schemas.attributes import LABEL, LABELS, NAME, TOOL
+from agenttracer.schemas.attributes import AGENT, LABEL, LABELS, NAME, TOOL
 from agenttracer.schemas.batch import Batch, Place, Signal
 from tests.otlp_traces import attributes, request, span, value
 from tests.processing import attributes_at, classify, column, decoded, normalize, process, redaction
@@ -261,18 +261,37 @@ def test_the_policy_hash_changes_with_the_policy(tmp_path: Path) -> None:
         (
             LABEL,
             ["", "gpt-4o-mini-2024-07-18", "4bf92f3577b34da6a3ce929d0e0e4736", "1.2.3", "text/plain",
-             "550e8400-e29b-41d4-a716-446655440000", "https://opentelemetry.io/schemas/1.37.0", "{token}", "By"],
-            ["two words", "a@b.co", "x" * 129, "line\nbreak", "quote\"", "4111-1111-1111-1111", "ünicode"],
+             "550e8400-e29b-41d4-a716-446655440000", "https://opentelemetry.io/schemas/1.37.0", "{token}", "By", "%",
+             "/users/<int:id>/[slug]", "/v1/{name}:predict", "com.acme.Outer$Inner", "ExceptionGroup[ValueError]",
+             "*errors.errorString", "openai.RateLimitError"],
+            ["two words", "a@b.co", "x" * 129, "line\nbreak", "quote\"", "4111-1111-1111-1111", "ünicode",
+             "<p>word</p>", "two%20words", "[\"a\"]", "a=b"],
         ),
         (
             NAME,
-            ["Support Agent", "lookup_order", "Agent (v2)", "客服", "meta-llama/Llama-3.1-8B:free"],
-            ["please refund my order now", "a@b.co", "x" * 129, "{json: 1}", "what?", "a\tb", "\u2003"],
+            ["Support Agent", "lookup_order", "Agent (v2)", "客服", "meta-llama/Llama-3.1-8B:free", "Anna's Q&A helper",
+             "Research & Writing", "⚙️ Ops", "カスタマーサポートエージェント",
+             "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+             "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-3-5-sonnet-v1:0"],
+            ["please refund my order now", "a@b.co", "x" * 129, "{json: 1}", "what?", "a\tb", "\u2003", "two%20words",
+             "my\u3164wife\u3164is\u3164very\u3164ill", "my\u2800wife", "my\u1680wife", "a\U000e0062\U000e0063",
+             "a\ue000", "a\U000e0101", "请取消我的订单因为我妻子生病了",
+             "ช่วยยกเลิกคำสั่งซื้อของฉันด้วยเพราะภรรยาป่วย", "a&b=c", "'quoted'",
+             "Senior Research Analyst and Writer"],
+        ),
+        (
+            AGENT,
+            ["Senior Research Analyst and Writer", "Head of Research for the EU", "", "Support Agent", "support"],
+            ["please refund my order now", "Please refund my order now", "Why Did You Not Answer?",
+             "One Two Three Four Five Six Seven Eight", "請取消我的訂單因為我妻子生病了"],
         ),
         (
             TOOL,
-            ["lookup_order", "get-weather", "searchKb", "GMAIL_SEND_EMAIL", "mcp__github.create_issue", "ns/tool", ""],
-            ["nope_CANARY-X", "Mixed_case", "has space", "a@b.co", "x" * 97, "_private_"],
+            ["lookup_order", "get-weather", "searchKb", "GMAIL_SEND_EMAIL", "mcp__github.create_issue", "ns/tool", "",
+             "get_weather.v2", "google-search.run", "my-server/get_weather", "mcp__my-server__create_issue",
+             "mcp__claude_ai_Gmail__search_threads", "transfer_to_Billing_Agent", "_private_tool", "text2sql"],
+            ["nope_CANARY-X", "CANARY-X", "mixed-styles_here", "has space", "a@b.co", "x" * 97, "_private_", "a[b]",
+             "get_weather(city)", "consulta_según_id"],
         ),
         (
             UNKNOWN,

@@ -5,9 +5,11 @@ import hmac
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from agenttracer.collector.privacy.nested_keys import NestedKeys
 from agenttracer.collector.privacy.options import RedactionOptions
 from agenttracer.schemas.batch import Batch, Place
 from tests.otlp_traces import request, span
@@ -195,6 +197,42 @@ def test_hash_functions_hash_what_is_blocked(tmp_path: Path, function: str, hash
     }
 
 
+def test_hash_functions_take_every_pattern_of_re2(tmp_path: Path) -> None:
+    """What the Collector's engine understands and Python's own doesn't is hashed all the same."""
+    given = {"my.note": "order ORD-1"}
+
+    stays = kept(
+        tmp_path,
+        given,
+        allowed_keys=["my.note"],
+        hash_function="md5",
+        blocked_values=[r"\pL{3}-[[:digit:]]\z"],
+    )
+
+    assert stays == {"my.note": f"order {hashlib.md5(b'ORD-1').hexdigest()}"}
+
+
+@pytest.mark.parametrize("options", [{}, {"allow_all_keys": True}, {"allowed_key_patterns": [".*"]}], ids=str)
+@pytest.mark.parametrize("key", ["card_4111111111111111", "user.alice@example.com", "ssn_078-05-1120"])
+def test_keys_are_no_place_for_somebodys_data(tmp_path: Path, key: str, options: dict[str, Any]) -> None:
+    """A number stays under an ordinary key, not under one that is private itself, unless somebody names it."""
+    assert kept(tmp_path, {key: 1, "my.size": 2}, **options) == {"my.size": 2}
+
+
+def test_keys_with_long_numbers_are_made_from_data(tmp_path: Path) -> None:
+    """No convention has a number of seven digits in a name."""
+    assert kept(tmp_path, {"call.4915112345678": 1, "gen_ai.prompt.0.length": 2, "top.100000": 3}) == {
+        "top.100000": 3
+    }
+
+
+def test_many_keys_are_decided_together(tmp_path: Path) -> None:
+    """More keys than are remembered are decided all the same, each as it would be alone."""
+    given = {f"my.key{number}x": number for number in range(12_000)} | {"card_4111111111111111": 1}
+
+    assert len(kept(tmp_path, given)) == 12_000
+
+
 def test_rules_come_first(tmp_path: Path) -> None:
     """An operator's rule decides before anything else, each action doing what it says."""
     rules = [
@@ -219,6 +257,25 @@ def test_rules_come_first(tmp_path: Path) -> None:
 
     assert found.pop("my.customer").startswith("h1:")
     assert found == {"my.label.a": "red", "my.name": "Front Desk", "my.secret": "****", "my.note": SENTENCE}
+
+
+def test_a_value_that_a_rule_fails_on_is_masked_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the other values nor the request are lost with it, and the log doesn't quote it."""
+
+    def failing(self: NestedKeys, values: pa.StringArray) -> pa.StringArray:
+        if "boom" in values.to_pylist():
+            raise ValueError("boom")
+        return values
+
+    monkeypatch.setattr(NestedKeys, "masked", failing)
+    given = {"my.a": "one", "my.b": "boom", "my.c": "bob@example.com", "my.d": "four"}
+    batch = clean(tmp_path, given, allowed_key_patterns=["^my"])
+
+    assert attributes_at(batch, Place.ROW) == {"my.a": "one", "my.b": "****", "my.c": "****", "my.d": "four"}
+    assert {"failure", "email"} <= set(batch.tables["ledger"]["Rule"].to_pylist())
+    assert "boom" not in caplog.text
 
 
 def test_a_tenant_can_have_its_own_policy(tmp_path: Path) -> None:

@@ -58,6 +58,16 @@ def test_debug_names_keys_that_are_well_formed(tmp_path: Path) -> None:
     assert found["redaction.redacted.count"] == 3
 
 
+def test_debug_names_no_key_that_is_private_itself(tmp_path: Path) -> None:
+    """A key with a card's number or a telephone's is dropped, and its name doesn't come back in the summary."""
+    given = {"card_4111111111111111": "x", "call.4915112345678": "x", "my.a": "x"}
+
+    assert summary_of(tmp_path, "debug", given) == {
+        "redaction.redacted.count": 3,
+        "redaction.redacted.keys": "my.a",
+    }
+
+
 def test_silent_says_nothing(tmp_path: Path) -> None:
     """The default: the row's columns and the ledger tell it."""
     assert summary_of(tmp_path, "silent", GIVEN) == {}
@@ -68,6 +78,31 @@ def test_counts_add_up_over_collectors(tmp_path: Path) -> None:
     found = summary_of(tmp_path, "info", {**GIVEN, "redaction.redacted.count": 4})
 
     assert found["redaction.redacted.count"] == 7
+
+
+def test_counts_pass_a_policy_of_named_keys(tmp_path: Path) -> None:
+    """In mode custom as well, what earlier collectors counted is kept and added to."""
+    given = {"my.a": "x", "redaction.redacted.count": 4, "redaction.masked.count": 2}
+    clean = process(decoded(request(span("a", given))), redaction(tmp_path, mode="custom", summary="info"))
+
+    assert attributes_at(clean, Place.ROW) == {"redaction.redacted.count": 5, "redaction.masked.count": 2}
+
+
+def test_values_that_are_let_pass_are_told(tmp_path: Path) -> None:
+    """What an allowed_values expression keeps from being masked has a category of its own."""
+    given = {"my.token": "ok-1", "my.note": "mail bob@example.com", "my.size": 1}
+    options: dict[str, Any] = {**OPTIONS, "allowed_keys": ["my.token", "my.note"], "allowed_values": ["^ok-"]}
+    clean = process(decoded(request(span("a", given))), redaction(tmp_path, summary="debug", **options))
+
+    assert attributes_at(clean, Place.ROW) == {
+        "my.token": "ok-1",
+        "my.note": "mail ****",
+        "my.size": 1,
+        "redaction.allowed.count": 1,
+        "redaction.allowed.keys": "my.token",
+        "redaction.masked.count": 1,
+        "redaction.masked.keys": "my.note",
+    }
 
 
 def test_bodies_have_their_own(tmp_path: Path) -> None:

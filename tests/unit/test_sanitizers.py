@@ -1,6 +1,7 @@
 """URLs and statements keep their form and lose their data."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -53,3 +54,40 @@ def test_sanitizers_keep_the_attributes_they_name(tmp_path: Path) -> None:
         "http.url": "https://a.example/o/*",
         "db.statement": "SELECT ?",
     }
+
+
+def test_several_engines_can_share_a_key(tmp_path: Path) -> None:
+    """As in the Collector's own example: each statement is sanitized by its form, and one that could be a
+    command shows no more than a command's first word."""
+    engines = ("sql", "redis", "memcached", "mongo", "opensearch", "es")
+    sanitizing = redaction(
+        tmp_path, db_sanitizer={name: {"enabled": True, "attributes": ["db.statement"]} for name in engines}
+    )
+    given = {
+        "SELECT a FROM t WHERE b = 'secret'": "SELECT a FROM t WHERE b = ?",
+        "set session:42 secret": "set ?",
+        "replace key 0 0 6\r\nsecret": "replace ?",
+        "DELETE secret": "DELETE ?",
+        '{"find": "users", "filter": {"name": "secret"}}': '{"find": "?", "filter": {"name": "?"}}',
+        "'secret' is what I said": "?",
+    }
+
+    clean = process(
+        decoded(request(*(span("a", {"db.statement": statement}) for statement in given))), sanitizing
+    )
+
+    left = [attributes_at(clean, Place.ROW, row).get("db.statement") for row in range(len(given))]
+    assert left == list(given.values())
+
+
+def test_in_custom_a_sanitizer_allows_nothing(tmp_path: Path) -> None:
+    """As in the Collector, what isn't allowed is deleted; sanitizing comes after."""
+    options: dict[str, Any] = {
+        "mode": "custom",
+        "db_sanitizer": {"sql": {"enabled": True, "attributes": ["db.statement"]}},
+    }
+    given = decoded(request(span("a", {"db.statement": "SELECT 1"})))
+
+    assert attributes_at(process(given, redaction(tmp_path, **options)), Place.ROW) == {}
+    allowing = redaction(tmp_path, **options, allowed_keys=["db.statement"])
+    assert attributes_at(process(given, allowing), Place.ROW) == {"db.statement": "SELECT ?"}
