@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _PIPELINES = ("service", "pipelines")
 _ROLES = ("receiver", "processor", "exporter")
+_BEFORE_REDACTION = frozenset({"normalize", "classify", "price"})
 
 
 def read_service(tree: Any, problems: Problems) -> tuple[ServiceOptions, Any]:
@@ -104,7 +105,7 @@ def _check_pipeline(
         if not listed and role != "processor":
             problems.add(path, f"must have at least one {role}", f"list one under {role}s:")
         _check_references(role, listed, path, (*path, f"{role}s"), declared, problems)
-    types = [processor.partition("/")[0] for processor in options.processors]
+    types = [processor.partition("/")[0] for processor in dict.fromkeys(options.processors)]
     for processor in dict.fromkeys(options.processors):
         if options.processors.count(processor) > 1:
             message = f'references processor "{processor}" multiple times'
@@ -112,6 +113,14 @@ def _check_pipeline(
     if "redaction" not in types:
         message = "must have the redaction processor: nothing may reach a disk unredacted"
         problems.add(path, message, "add redaction at the end of processors:", at=(*path, "processors"))
+    elif types.count("redaction") > 1:
+        message = "must have one redaction processor: a second one can't read what the first one leaves"
+        fix = "let one do what both should; overrides: can differ by tenant and agent"
+        problems.add(path, message, fix, at=(*path, "processors"))
+    else:
+        for late in _BEFORE_REDACTION.intersection(types[types.index("redaction") :]):
+            message = f"{late} must stand before redaction: it reads what redaction takes out"
+            problems.add(path, message, "move redaction behind it", at=(*path, "processors"))
     if "memory_limiter" in types[1:] and types[0] != "memory_limiter":
         message = "memory_limiter must be the first processor: it refuses data before any work is done on it"
         problems.add(path, message, "move it to the front", at=(*path, "processors"))
