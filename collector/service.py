@@ -21,6 +21,7 @@ from agenttracer.collector.config.model import Config, Configured
 from agenttracer.collector.delivery import Delivery
 from agenttracer.collector.errors import CollectorError
 from agenttracer.collector.extensions.file_storage import FileStorage, FileStorageOptions
+from agenttracer.collector.garbage import settle
 from agenttracer.collector.journal import Journal
 from agenttracer.collector.logs import configure_logs
 from agenttracer.collector.pipeline import Ingest, RunningPipeline
@@ -182,6 +183,7 @@ async def serve(load: Callable[[], Config]) -> None:
     service.on_failure = fail
     started = time.monotonic()
     await service.start()
+    settle()
     _log.info("ready after %.1f s: pipelines %s", time.monotonic() - started, ", ".join(config.pipelines))
     while (action := await wanted.get()) == "reload":
         try:
@@ -195,6 +197,7 @@ async def serve(load: Callable[[], Config]) -> None:
         service = Service(config)
         service.on_failure = fail
         await service.start()
+        settle()
         _log.info("reloaded")
     _log.info("stopping")
     await service.stop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import pyarrow as pa
@@ -21,17 +22,16 @@ class Pseudonyms:
     def __init__(self, keys: KeyFile) -> None:
         self._keys = keys
         self._newest: dict[str, Key] = {}
-        self._remembered: dict[tuple[str, str], str] = {}
+        self._remembered: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
     def for_tenant(self, tenant: str) -> Callable[[pa.StringArray], pa.StringArray]:
         """The function from distinct values to their tokens; an empty or missing value stays what it is."""
 
         def tokens(values: pa.StringArray) -> pa.StringArray:
             # HMAC has no vectorised form; the values are distinct, and most of them are remembered.
-            return pa.array(
-                [self._remember(value, tenant) if value else value for value in values.to_pylist()],
-                pa.string(),
-            )
+            texts = values.to_pylist()
+            known = self._known(texts, tenant)
+            return pa.array([known[text] if text else text for text in texts], pa.string())
 
         return tokens
 
@@ -39,17 +39,16 @@ class Pseudonyms:
         """The tokens that a value may have in a store: one for each key that the tenant has had."""
         return [_token(value, key) for key in self._keys.keys(tenant)]
 
-    def _remember(self, value: str, tenant: str) -> str:
-        token = self._remembered.get((tenant, value))
-        if token is None:
-            key = self._newest.get(tenant)
-            if key is None:
-                key = self._newest[tenant] = self._keys.keys(tenant)[-1]
-            token = _token(value, key)
-            if len(self._remembered) >= _MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[(tenant, value)] = token
-        return token
+    def _known(self, texts: Iterable[str | None], tenant: str) -> dict[str, str]:
+        """A tenant's tokens, those of the texts among them."""
+        if sum(map(len, self._remembered.values())) > _MAX_REMEMBERED:
+            self._remembered.clear()
+        key = self._newest.get(tenant)
+        if key is None:
+            key = self._newest[tenant] = self._keys.keys(tenant)[-1]
+        known = self._remembered[tenant]
+        known.update({text: _token(text, key) for text in texts if text and text not in known})
+        return known
 
 
 def _token(value: str, key: Key) -> str:
