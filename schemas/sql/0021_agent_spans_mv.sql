@@ -1,9 +1,10 @@
--- Feeds agent_spans from spans.
+-- Feeds agent_spans from the spans of runs of which, in the same insert, nothing failed.
 CREATE MATERIALIZED VIEW IF NOT EXISTS agent_spans_mv{on_cluster}
 TO agent_spans
 AS SELECT
     TenantId,
     RunId,
+    cityHash64(TenantId, RunId) AS RunKey,
     TraceId,
     SpanId,
     ParentSpanId,
@@ -17,6 +18,8 @@ AS SELECT
     StepSequence,
     row_number() OVER (PARTITION BY TenantId, RunId ORDER BY StepType = '', Timestamp) AS Place,
     Attempt,
+    1 AS Try,
+    false AS IsRepaired,
     FailureType,
     FailureCode,
     FailureRule,
@@ -35,4 +38,9 @@ AS SELECT
     PriceVersion,
     ExpiresAt
 FROM otel_traces
-WHERE RunId != ''
+WHERE RunId != '' AND (TenantId, RunId) NOT IN
+(
+    SELECT TenantId, RunId
+    FROM otel_traces
+    WHERE FailureCode != '' OR StatusCode = 'Error'
+)

@@ -4,6 +4,7 @@ TO agent_spans
 AS SELECT
     TenantId,
     RunId,
+    cityHash64(TenantId, RunId) AS RunKey,
     TraceId,
     SpanId,
     true AS IsLog,
