@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS agent_spans{on_cluster}
 (
     TenantId LowCardinality(String) CODEC(ZSTD(1)),
     RunId String CODEC(ZSTD(1)),
-    RunKey UInt64 CODEC(ZSTD(1)),
+    RunKey UInt64 DEFAULT cityHash64(TenantId, RunId) CODEC(ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
     SpanId String CODEC(ZSTD(1)),
     ParentSpanId String CODEC(ZSTD(1)),

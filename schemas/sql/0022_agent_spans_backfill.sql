@@ -4,7 +4,6 @@ INSERT INTO agent_spans
 (
     TenantId,
     RunId,
-    RunKey,
     TraceId,
     SpanId,
     ParentSpanId,
@@ -41,7 +40,6 @@ INSERT INTO agent_spans
 SELECT
     TenantId,
     RunId,
-    cityHash64(TenantId, RunId) AS RunKey,
     TraceId,
     SpanId,
     ParentSpanId,

@@ -4,7 +4,6 @@ TO agent_spans
 AS SELECT
     TenantId,
     RunId,
-    cityHash64(TenantId, RunId) AS RunKey,
     TraceId,
     SpanId,
     true AS IsLog,

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS agent_runs_to_fold{on_cluster}
 (
     TenantId LowCardinality(String) CODEC(ZSTD(1)),
     RunId String CODEC(ZSTD(1)),
-    RunKey UInt64 CODEC(ZSTD(1)),
+    RunKey UInt64 DEFAULT cityHash64(TenantId, RunId) CODEC(ZSTD(1)),
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
     ExpiresAt DateTime CODEC(ZSTD(1))
 )

@@ -9,7 +9,6 @@ WITH
 SELECT
     TenantId,
     RunId,
-    any(RunKey) AS RunKey,
     min(Timestamp) AS Timestamp,
     max(ExpiresAt) AS ExpiresAt
 FROM agent_spans AS s
