@@ -89,6 +89,8 @@ class HttpServer:
     async def stop(self) -> None:
         """Refuse new connections, let requests end within the grace. Safe before ``start``, and twice."""
         await self._runner.cleanup()
+        # Transports close their sockets in the loop's next turn.
+        await asyncio.sleep(0)
         self._threads.shutdown(wait=False)
 
     async def _answer(self, signal: Signal, http: web.Request) -> web.Response:
