@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from agenttracer.collector.attributes import PLACES
 from agenttracer.schemas.batch import Batch, Place, Signal
 from agenttracer.schemas.tables import STORED
 
@@ -178,8 +179,7 @@ class _Part:
 def _by_place(parts: Sequence[_Part], bases: dict[str, np.ndarray]) -> list[_Part]:
     # Attributes stay sorted by (place, owner): the slices of one place come before those of the next.
     bounds = [
-        np.searchsorted(part.columns["place"].to_numpy(), range(len(Place) + 1)) if part.rows else None
-        for part in parts
+        np.searchsorted(part.columns["place"].to_numpy(), PLACES) if part.rows else None for part in parts
     ]
     slices = []
     for place in Place:
