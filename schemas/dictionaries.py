@@ -7,7 +7,6 @@ row has any more, which must not travel on.
 import numpy as np
 import pyarrow as pa
 
-
 _FEW = 256
 
 
