@@ -12,6 +12,9 @@ import pyarrow.compute as pc
 
 from agenttracer.schemas.batch import Batch, Kind, Place
 
+PLACES = np.arange(len(Place) + 1, dtype=np.uint8)
+"""Of the column's own type: to search with any other would make a copy of the column."""
+
 Index = npt.NDArray[np.int64]
 """For each owner the row of the attribute table that holds its value, -1 for none."""
 
@@ -43,7 +46,7 @@ def view(batch: Batch) -> View:
         key.indices.to_numpy(),
         table.column("owner").to_numpy(),
         table.column("kind").to_numpy(),
-        np.searchsorted(places, np.arange(len(Place) + 1)),
+        np.searchsorted(places, PLACES),
     )
 
 

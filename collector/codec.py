@@ -20,6 +20,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
+from agenttracer.collector.attributes import PLACES
 from agenttracer.schemas.batch import Batch, Place, Signal
 from agenttracer.schemas.tables import STORED
 
@@ -201,8 +202,7 @@ class _Part:
 def _by_place(parts: Sequence[_Part], bases: dict[str, np.ndarray]) -> list[_Part]:
     # Attributes stay sorted by (place, owner): the slices of one place come before those of the next.
     bounds = [
-        np.searchsorted(part.columns["place"].to_numpy(), range(len(Place) + 1)) if part.rows else None
-        for part in parts
+        np.searchsorted(part.columns["place"].to_numpy(), PLACES) if part.rows else None for part in parts
     ]
     slices = []
     for place in Place:
