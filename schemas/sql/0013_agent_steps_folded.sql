@@ -37,83 +37,61 @@ WITH
         SELECT
             TenantId,
             RunId,
-            RunKey,
-            groupArray(TraceId) AS TraceIds,
-            groupArray(SpanId) AS SpanIds,
-            groupArray(ParentSpanId) AS ParentSpanIds,
-            groupArray(IsLog) AS Logs,
-            groupArray(Timestamp) AS Timestamps,
-            groupArray(Duration) AS Durations,
-            groupArray(StatusCode) AS StatusCodes,
-            groupArray(AgentName) AS AgentNames,
-            groupArray(StepType) AS StepTypes,
-            groupArray(StepName) AS StepNames,
-            groupArray(ifNull(StepSequence, -1)) AS StepSequences,
-            groupArray(ifNull(Attempt, -1)) AS Attempts,
-            groupArray(FailureType) AS FailureTypes,
-            groupArray(FailureCode) AS FailureCodes,
-            groupArray(FailureRule) AS FailureRules,
-            groupArray(Provider) AS Providers,
-            groupArray(Model) AS Models,
-            groupArray(ToolName) AS ToolNames,
-            groupArray(FinishReason) AS FinishReasons,
-            groupArray(toInt64(ifNull(InputTokens, -1))) AS Inputs,
-            groupArray(toInt64(ifNull(OutputTokens, -1))) AS Outputs,
-            groupArray(ifNull(CostUsd, -1::Decimal(18, 9))) AS Costs,
-            groupArray(cityHash64(TraceId, SpanId)) AS Keys,
+            arraySort(groupArray((
+                IsLog, Timestamp, -toInt64(Duration), cityHash64(TraceId, SpanId), TraceId, SpanId, ParentSpanId,
+                Duration, StatusCode, AgentName, StepType, StepName, FailureType, FailureCode, FailureRule, Provider,
+                Model, ToolName, FinishReason, ResponseId, StepSequence, Attempt, InputTokens, OutputTokens, CostUsd
+            ))) AS Rows,
             groupUniqArrayIf(cityHash64(TraceId, SpanId), FailureCode != '') AS Failed,
-            arraySort(arrayZip(
-                Logs,
-                Timestamps,
-                arrayMap(duration -> -toInt64(duration), Durations),
-                Keys,
-                groupArray(multiIf(
-                    IsLog, cityHash64(TraceId, SpanId), ParentSpanId = '', 0, cityHash64(TraceId, ParentSpanId)
-                )),
-                groupArray(transform(
-                    StepType, ['', 'other', 'plan', 'model', 'respond', 'tool', 'retrieve'], [0, 0, 0, 1, 1, 2, 3], 4
-                )::UInt8),
-                groupArray(if(FailureCode = '', 0, cityHash64(FailureCode))),
-                groupArray(if(
-                    ResponseId != '' AND (IsLog OR StepType IN ('model', 'respond')), cityHash64(ResponseId), 0
-                )),
-                arrayEnumerate(Keys)
-            )) AS Tree,
-            -- A log belongs to its span as if it were inside it and did nothing.
-            arrayMap(t -> (if(t.1, 0, t.4), t.5, if(t.1, 0, t.6)::UInt8, has(Failed, t.4)), Tree) AS Spans
+            arrayMap(
+                r -> (
+                    if(r.1, 0, r.4),
+                    multiIf(r.1, r.4, r.7 = '', 0, cityHash64(r.5, r.7)),
+                    -- A log belongs to the span as if it were inside it and did nothing.
+                    if(r.1, 0, transform(
+                        r.11, ['', 'other', 'plan', 'model', 'respond', 'tool', 'retrieve'], [0, 0, 0, 1, 1, 2, 3], 4
+                    )::UInt8),
+                    has(Failed, r.4)
+                ),
+                Rows
+            ) AS Spans
         FROM agent_spans
-        GROUP BY TenantId, RunId, RunKey
+        GROUP BY TenantId, RunId
     ),
     once AS
     (
-        SELECT *, walked(Spans, []::Array(Tuple(UInt64, UInt8, UInt64, UInt64, UInt64, UInt64, UInt64))) AS Learnt
+        SELECT
+            TenantId,
+            RunId,
+            Rows,
+            Spans,
+            walked(Spans, []::Array(Tuple(UInt64, UInt8, UInt64, UInt64, UInt64, UInt64, UInt64))) AS Learnt
         FROM runs
     ),
     twice AS
     (
         SELECT
-            *,
+            TenantId,
+            RunId,
+            Rows,
             arrayReverse(arraySlice(
-                walked(if(hasAny(arrayFilter(x -> x != 0, Learnt.7), Learnt.1), Spans, []), Learnt), 1, length(Tree)
+                walked(if(hasAny(arrayFilter(x -> x != 0, Learnt.7), Learnt.1), Spans, []), Learnt), 1, length(Rows)
             )) AS Walked
         FROM once
     ),
-    answers AS
+    answered AS
     (
         SELECT
             *,
-            arrayDistinct(arrayFilter(x -> x.2 != 0, arrayMap((w, t) -> (w.5, t.8), Walked, Tree))) AS Answers,
-            arrayFilter((a, n) -> n > 1, Answers, arrayEnumerateUniq(Answers.2)) AS Again
+            arrayDistinct(arrayMap(
+                (w, r) -> (w.5, r.20),
+                arrayFilter((w, r) -> r.20 != '' AND (r.1 OR r.11 IN ('model', 'respond')), Walked, Rows),
+                arrayFilter((r, w) -> r.20 != '' AND (r.1 OR r.11 IN ('model', 'respond')), Rows, Walked)
+            )) AS Answers,
+            arrayFilter((a, n) -> n > 1, Answers, arrayEnumerateUniq(Answers.2)) AS Again,
+            arrayMap(a -> Answers.1[indexOf(Answers.2, a.2)], Again) AS First,
+            arrayMap(w -> if(has(Again.1, w.5), First[indexOf(Again.1, w.5)], w.5), Walked) AS Calls
         FROM twice
-    ),
-    calls AS
-    (
-        SELECT
-            *,
-            arrayMap(
-                w -> if(has(Again.1, w.5), Answers.1[indexOf(Answers.2, Again.2[indexOf(Again.1, w.5)])], w.5), Walked
-            ) AS Calls
-        FROM answers
     ),
     blamed AS
     (
@@ -121,97 +99,41 @@ WITH
             *,
             arrayFilter(
                 b -> b.1 != 0,
-                arrayMap((w, call, t) -> (if(t.7 != 0 AND w.6 != call, w.6, 0), t.7), Walked, Calls, Tree)
-            ) AS Blamed,
-            arraySort(arrayMap(
-                (t, w, call) -> (
-                    t.9,
-                    call,
-                    t.4 != w.5,
-                    -- These mean something of their own, also around a step that failed otherwise.
-                    has(Blamed.1, call) AND (has(Blamed, (call, t.7)) OR NOT has(
-                        [
-                            cityHash64('max_steps'), cityHash64('guardrail_blocked'), cityHash64('budget_exceeded'),
-                            cityHash64('handoff_failed')
-                        ],
-                        t.7
-                    ))
-                ),
-                Tree,
-                Walked,
-                Calls
-            )) AS Told
-        FROM calls
+                arrayMap((w, call, r) -> (if(r.14 != '' AND w.6 != call, w.6, 0), r.14), Walked, Calls, Rows)
+            ) AS Blamed
+        FROM answered
     ),
     spans AS
     (
         SELECT
             TenantId,
             RunId,
-            RunKey,
-            TraceId,
-            SpanId,
-            ParentSpanId,
-            IsLog,
-            Timestamp,
-            Duration,
-            StatusCode,
-            AgentName,
-            StepType,
-            StepName,
-            StepSequence,
-            Attempt,
-            FailureType,
-            FailureCode,
-            FailureRule,
-            Provider,
-            Model,
-            ToolName,
-            FinishReason,
-            InputTokens,
-            OutputTokens,
-            CostUsd,
-            told.2 AS Call,
-            told.4 AS PassedOn,
-            (IsLog, told.3, Timestamp, -toInt64(Duration)) AS Rank,
+            r.1 AS IsLog, r.2 AS Timestamp, r.5 AS TraceId, r.6 AS SpanId, r.7 AS ParentSpanId, r.8 AS Duration,
+            r.9 AS StatusCode, r.10 AS AgentName, r.11 AS StepType, r.12 AS StepName, r.13 AS FailureType,
+            r.14 AS FailureCode, r.15 AS FailureRule, r.16 AS Provider, r.17 AS Model, r.18 AS ToolName,
+            r.19 AS FinishReason, r.21 AS StepSequence, r.22 AS Attempt, r.23 AS InputTokens, r.24 AS OutputTokens,
+            r.25 AS CostUsd,
+            call AS Call,
+            (r.1, r.4 != w.5, r.2, r.3) AS Rank,
             -- What is more specific than 'error' explains more; then what is deeper: it starts later, ends earlier.
-            (FailureCode != 'error', NOT IsLog, Timestamp, -toInt64(Duration)) AS Depth
+            (r.14 != 'error', NOT r.1, r.2, r.3) AS Depth,
+            -- These mean something of their own, also around a step that failed otherwise.
+            has(Blamed.1, call) AND (
+                has(Blamed, (call, r.14))
+                OR r.14 NOT IN ('max_steps', 'guardrail_blocked', 'budget_exceeded', 'handoff_failed')
+            ) AS PassedOn
         FROM blamed
-        ARRAY JOIN
-            TraceIds AS TraceId,
-            SpanIds AS SpanId,
-            ParentSpanIds AS ParentSpanId,
-            Logs AS IsLog,
-            Timestamps AS Timestamp,
-            Durations AS Duration,
-            StatusCodes AS StatusCode,
-            AgentNames AS AgentName,
-            StepTypes AS StepType,
-            StepNames AS StepName,
-            StepSequences AS StepSequence,
-            Attempts AS Attempt,
-            FailureTypes AS FailureType,
-            FailureCodes AS FailureCode,
-            FailureRules AS FailureRule,
-            Providers AS Provider,
-            Models AS Model,
-            ToolNames AS ToolName,
-            FinishReasons AS FinishReason,
-            Inputs AS InputTokens,
-            Outputs AS OutputTokens,
-            Costs AS CostUsd,
-            Told AS told
+        ARRAY JOIN Rows AS r, Walked AS w, Calls AS call
     ),
     steps AS
     (
         SELECT
             TenantId,
             RunId,
-            RunKey,
             argMin(s.TraceId, Rank) AS TraceId,
             argMin(s.SpanId, Rank) AS SpanId,
             argMin(s.ParentSpanId, Rank) AS ParentSpanId,
-            nullIf(argMin(s.StepSequence, Rank), -1) AS GivenSequence,
+            argMin(s.StepSequence, Rank) AS GivenSequence,
             argMin(s.StepType, Rank) AS GivenType,
             max(s.StepType = 'respond') AS Responds,
             argMinIf(s.StepName, Rank, s.StepName != '') AS StepName,
@@ -220,18 +142,18 @@ WITH
             argMinIf(s.Model, Rank, s.Model != '') AS Model,
             argMinIf(s.ToolName, Rank, s.ToolName != '') AS ToolName,
             argMinIf(s.FinishReason, Rank, s.FinishReason != '') AS FinishReason,
-            nullIf(argMinIf(s.Attempt, Rank, s.Attempt >= 0), 0) AS GivenAttempt,
+            argMinIf(s.Attempt, Rank, s.Attempt IS NOT NULL) AS GivenAttempt,
             argMin(s.Timestamp, Rank) AS StartTime,
             argMin(s.Duration, Rank) AS Duration,
-            if(max(s.InputTokens) < 0, NULL, argMinIf(s.InputTokens, Rank, s.InputTokens >= 0))::Nullable(UInt64) AS InputTokens,
-            if(max(s.OutputTokens) < 0, NULL, argMinIf(s.OutputTokens, Rank, s.OutputTokens >= 0))::Nullable(UInt64) AS OutputTokens,
-            if(max(s.CostUsd) < 0, NULL, argMinIf(s.CostUsd, Rank, s.CostUsd >= 0)) AS CostUsd,
+            argMinIf(s.InputTokens, Rank, s.InputTokens IS NOT NULL) AS InputTokens,
+            argMinIf(s.OutputTokens, Rank, s.OutputTokens IS NOT NULL) AS OutputTokens,
+            argMinIf(s.CostUsd, Rank, s.CostUsd IS NOT NULL) AS CostUsd,
             argMaxIf(
                 (s.FailureCode, s.FailureType, s.FailureRule, s.SpanId, s.Timestamp), Depth, s.FailureCode != '' AND NOT PassedOn
             ) AS Failure,
             max(s.FailureCode != '' OR s.StatusCode = 'Error') AS HasFailed
         FROM spans AS s
-        GROUP BY TenantId, RunId, RunKey, Call
+        GROUP BY TenantId, RunId, Call
         HAVING countIf(NOT IsLog) > 0 AND GivenType != ''
     ),
     ordered AS
@@ -251,7 +173,6 @@ WITH
 SELECT
     TenantId,
     RunId,
-    RunKey,
     TraceId,
     SpanId,
     ParentSpanId,

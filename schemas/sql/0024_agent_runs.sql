@@ -27,12 +27,12 @@ AS SELECT
     if(f.RunId = '', r.ModelCalls, f.ModelCalls) AS ModelCalls,
     if(f.RunId = '', r.ToolCalls, f.ToolCalls) AS ToolCalls,
     if(f.RunId = '', r.Retrievals, f.Retrievals) AS Retrievals,
-    if(f.RunId = '', r.Failures, f.Failures) AS Failures,
+    f.Failures AS Failures,
     if(f.RunId = '', r.InputTokens, f.InputTokens) AS InputTokens,
     if(f.RunId = '', r.OutputTokens, f.OutputTokens) AS OutputTokens,
     if(f.RunId = '', r.CostUsd, f.CostUsd) AS CostUsd,
-    if(f.RunId = '', tupleElement(Failed, 'FailureType'), f.FirstFailure.1) AS FailureType,
-    if(f.RunId = '', tupleElement(Failed, 'FailureCode'), f.FirstFailure.2) AS FailureCode,
+    tupleElement(f.FirstFailure, 1) AS FailureType,
+    tupleElement(f.FirstFailure, 2) AS FailureCode,
     LastSeen
 FROM
 (
@@ -43,7 +43,6 @@ FROM
         max(s.State) AS Last,
         min(s.QueuedTime) AS Queued,
         min(s.StartTime) AS Started,
-        min(s.FirstFailure) AS Failed,
         max(s.LastSeen) AS LastSeen,
         -- A run that somebody announced and that nobody ended still goes on.
         tupleElement(Last, 'Rank') = 2 AND LastSeen < now64(9) - toIntervalHour(1) AS IsGone,
@@ -51,7 +50,6 @@ FROM
         sum(s.ModelCalls) AS ModelCalls,
         sum(s.ToolCalls) AS ToolCalls,
         sum(s.Retrievals) AS Retrievals,
-        sum(s.Failures) AS Failures,
         sum(s.InputTokens) AS InputTokens,
         sum(s.OutputTokens) AS OutputTokens,
         sum(s.CostUsd) AS CostUsd
@@ -81,6 +79,6 @@ LEFT ANY JOIN
         maxIf(StartTime, NOT is_raised AND is_call AND StepType != 'plan') AS LastSuccess,
         argMinIf((FailureType, FailureCode), StartTime, FailureCode != '') AS FirstFailure
     FROM agent_steps_folded AS t
-    WHERE RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
+    LEFT SEMI JOIN agent_runs_to_fold USING (TenantId, RunId)
     GROUP BY TenantId, RunId
 ) AS f USING (TenantId, RunId)
