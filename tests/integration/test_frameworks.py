@@ -57,6 +57,9 @@ class Row(NamedTuple):
     failure_code: str
 
 
+MODEL_CALLS = ("model", "respond")
+
+
 @dataclass(frozen=True)
 class Program:
     """A program, where it runs, and what must be in the store after it."""
@@ -309,7 +312,9 @@ def test_models_and_tokens_are_stored(stored: Stored, program: Program, mode: st
     """Every answered call has the model that answered and its tokens."""
     rows = stored.rows[service(program, mode)]
     scope = "agenttracer" if program.framework == "mcp" else program.scope
-    answered = [row for row in rows if row.scope == scope and row.step_type == "model" and row.input_tokens]
+    answered = [
+        row for row in rows if row.scope == scope and row.step_type in MODEL_CALLS and row.input_tokens
+    ]
 
     assert {(program.model, 12, 7)} == {(row.model, row.input_tokens, row.output_tokens) for row in answered}
     assert {"langgraph": 3, "mcp": 1}.get(program.framework, 2) == len(answered)
