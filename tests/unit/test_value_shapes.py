@@ -11,10 +11,14 @@ from agenttracer.collector.privacy.detectors import Detectors
 from agenttracer.collector.privacy.values import MISSHAPEN, UNKNOWN, Checks
 from agenttracer.schemas.attributes import LABEL
 
-DESCRIBED = {LABEL: r"[A-Za-z0-9_.:/+{}%*^-]{0,128}", UNKNOWN: r"[A-Za-z0-9_.:/+-]{0,64}"}
+LONGEST = 128
+DESCRIBED = {
+    LABEL: r"(?:[A-Za-z0-9_.:/+{}*^$-]|<[A-Za-z0-9_:]+>|\[[A-Za-z0-9_.]+\])*%?",
+    UNKNOWN: r"[A-Za-z0-9_.:/+-]{0,64}",
+}
 TEXTS = st.one_of(
     st.text(max_size=8),
-    st.text("aZ0_.:/+{}%*^- \n\0é", max_size=6),
+    st.text("aZ0_.:/+{}%*^$<>[]- \n\0é", max_size=6),
     st.integers(62, 130).map(lambda count: "a" * count),
     st.none(),
 )
@@ -31,6 +35,7 @@ def test_a_label_is_what_its_expression_says(texts: list[str | None], skipped: i
     """For texts of any characters and lengths, empty and missing ones, in arrays and in slices of them."""
     (verdicts,) = CHECKS([(kind, pa.array(texts, pa.string())[skipped:])])
     expected = [
-        text is not None and re.fullmatch(DESCRIBED[kind], text) is not None for text in texts[skipped:]
+        text is not None and len(text) <= LONGEST and re.fullmatch(DESCRIBED[kind], text) is not None
+        for text in texts[skipped:]
     ]
     assert expected == (np.asarray(verdicts) != MISSHAPEN).tolist()
