@@ -17,11 +17,9 @@ WITH
 SELECT
     TenantId,
     RunId,
-    -- Of the names that say as much, the first in time: an agent that was handed the run is not the run's.
-    argMin(
-        (identity_rank, AgentName::String, AgentVersion::String, ServiceName::String, TraceId),
-        (identity_rank, Timestamp)
-    ) AS Identity,
+    min((
+        identity_rank, AgentName::String, AgentVersion::String, ServiceName::String, TraceId
+    )) AS Identity,
     tuple(
         max(state_rank), argMax(end_time, state_order),
         if(argMax(RunStatus, state_order) = '', 'running', argMax(RunStatus, state_order))
