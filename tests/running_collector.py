@@ -158,6 +158,13 @@ class RunningCollector:
             assert time.monotonic() < deadline, "the exporters did not take everything in time"
             time.sleep(0.1)
 
+    def wait_until_noted(self, state: str, rows: int, timeout_seconds: float = 30) -> None:
+        """Wait until the books say it of so many rows; duplicates are noted when the collector has nothing to do."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.books().get(state, 0) < rows:
+            assert time.monotonic() < deadline, f"the books do not show {rows} {state} in time"
+            time.sleep(0.1)
+
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
