@@ -42,9 +42,9 @@ class Changes:
         self._held.append(texts)
         self._count += len(texts)
 
-    def mask(self, rows: Rows, texts: pa.StringArray) -> None:
+    def mask(self, rows: Rows, texts: pa.StringArray, numbers: Rows | None = None) -> None:
         """Strings in place of values of whatever kind."""
-        self.replace(rows, texts)
+        self.replace(rows, texts, numbers)
         self.masked[rows] = True
 
     def texts(self, rows: Rows) -> pa.StringArray:

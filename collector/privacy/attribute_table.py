@@ -249,14 +249,16 @@ class AttributeRedaction:
         texts = strings & (actions == Action.TEXT)
         for sanitize, rows in self._by_sanitizer(texts, found, attributes):
             distinct, indices = self._free_text.encode(changes.texts(rows))
-            cleaned, hits = self._free_text.clean(distinct, sanitize)
-            changed = np.zeros(len(rows), bool)
-            for rule, hit in hits:
-                changed |= hit[indices]
+            cleaned = self._free_text.clean(distinct, sanitize)
+            for rule, hit in cleaned.hits:
                 outcomes[rows[hit[indices]]] = self._outcomes.number(rule, ATTRIBUTE, Change.MASK)
             keep[rows] = True
+            changes.replace(rows, distinct, indices)
+            changed = cleaned.changed[indices]
             if changed.any():
-                changes.mask(rows[changed], cleaned.take(pa.array(indices[changed])))
+                changes.mask(
+                    rows[changed], cleaned.instead, (np.cumsum(cleaned.changed) - 1)[indices[changed]]
+                )
         blocked = np.flatnonzero((actions == Action.MASK) & (attributes.kinds != Kind.EMPTY))
         if len(blocked):
             keep[blocked] = True

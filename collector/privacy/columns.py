@@ -101,7 +101,8 @@ def redact_columns(
                 lost += masked.lost(column)
         elif each.kind == ALLOWED_TEXT:
             encoded = column.dictionary_encode()
-            masked = _Masked(name, each, encoded, *free_text.clean(encoded.dictionary))
+            clean = free_text.clean(encoded.dictionary)
+            masked = _Masked(name, each, encoded, clean.texts(), clean.hits)
             columns[each.name] = masked.column()
             lost += masked.lost(column)
         elif each.kind == HASHED:

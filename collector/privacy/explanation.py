@@ -103,7 +103,7 @@ def explain_value(options: PolicyOptions, value: str) -> ValueExplanation:
     passing = [
         kind for kind, verdict in zip((LABEL, NAME, TOOL), verdicts, strict=True) if verdict[0] == PASSES
     ]
-    cleaned, _ = FreeText(options, detectors).clean(values)
+    cleaned = FreeText(options, detectors).clean(values).texts()
     return ValueExplanation(passing, detectors.explain(value), cleaned[0].as_py() or "")
 
 

@@ -110,10 +110,9 @@ def _parts(attributes: View, rows: npt.NDArray[np.int64], free_text: FreeText) -
     if listed.any():
         changes.render(rows[listed])
     distinct, numbers = free_text.encode(changes.texts(rows).fill_null(""))
-    masked, _ = free_text.clean(distinct)
-    texts = _quoted(masked).take(pa.array(numbers))
+    texts = _quoted(free_text.clean(distinct).texts()).take(pa.array(numbers))
     # A key may be made of content, too: the name of a variable, say.
-    keys, _ = free_text.clean(pa.array([key or _BODY for key in attributes.keys]))
+    keys = free_text.clean(pa.array([key or _BODY for key in attributes.keys])).texts()
     return pc.binary_join_element_wise(_quoted(keys).take(pa.array(attributes.codes[rows])), texts, ":")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+import pyarrow as pa
 import re2
 
 from agenttracer.collector.privacy.detectors.detector import Detector, Hit
@@ -64,7 +65,7 @@ class AnyOf:
         alternatives = "|".join(f"(?:{pattern})" for pattern in patterns)
         self._regex = re2.compile(f"(?m:{alternatives})", _options(never_capture=True)) if patterns else None
 
-    def first(self, text: bytes, position: int) -> tuple[int, int] | None:
+    def first(self, text: bytes | pa.Buffer, position: int) -> tuple[int, int] | None:
         """(start, end) in bytes, at ``position`` or later."""
         match = self._regex.search(text, position) if self._regex else None
         return None if match is None else match.span()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +24,19 @@ from agenttracer.collector.privacy.detectors.patterns import AnyOf, Pattern, Whi
 from agenttracer.collector.privacy.detectors.table import DEFAULTS, TABLE
 
 _ROUNDS = 4
-_PART_BYTES = 512 << 10
+_PART_BYTES = 2 << 20
 """Searched at a time: what the processor's cache holds, and the allocator keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Values in which something was found: their rows, the first detector that found something in each, by its
+    index into ``names``, what may stand in their place, and how often each detector found something."""
+
+    rows: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int16]
+    texts: pa.StringArray
+    counts: dict[str, int]
 
 
 class Detectors:
@@ -56,13 +69,14 @@ class Detectors:
             first[row] = next(self._hitting(_bytes(read, row), candidates), -1)
         return pa.array(first, mask=first < 0)
 
-    def masked(self, values: pa.StringArray, mask: str = "****") -> tuple[pa.StringArray, dict[str, int]]:
-        """The values with ``mask`` for whatever is found, and how often each detector found something.
+    def masked(self, values: pa.StringArray, mask: str = "****") -> Masked:
+        """The values in which something is found, with ``mask`` for it.
 
-        A value in which something is found is written as it reads, without the characters that hid it. What
-        masking exposes is masked, too; what is then still there takes the whole value with it.
+        They are written as they read, without the characters that hid it. What masking exposes is masked, too;
+        what is then still there takes the whole value with it.
         """
         masked: dict[int, str] = {}
+        first: dict[int, int] = {}
         counts: Counter[str] = Counter()
         rows, texts = list(range(len(values))), _as_read(values)
         for _ in range(_ROUNDS):
@@ -71,19 +85,21 @@ class Detectors:
                 text, found = self._masked(_bytes(texts, place), candidates, mask.encode())
                 if found:
                     changed[rows[place]] = text
-                    counts.update(found)
+                    first.setdefault(rows[place], next(iter(found)))
+                    counts.update({self.names[number]: times for number, times in found.items()})
             masked |= changed
             if not changed:
                 break
             rows, texts = list(changed), pa.array(changed.values(), pa.string())
         else:
             masked |= dict.fromkeys(rows, mask)
-        if not masked:
-            return values, {}
-        flags = np.zeros(len(values), bool)
-        flags[list(masked)] = True
-        replacements = pa.array([masked[row] for row in sorted(masked)], pa.string())
-        return pc.replace_with_mask(values, pa.array(flags), replacements), dict(counts)
+        places = sorted(masked)
+        return Masked(
+            np.array(places, np.int64),
+            np.array([first[row] for row in places], np.int16),
+            pa.array([masked[row] for row in places], pa.string()),
+            dict(counts),
+        )
 
     def explain(self, value: str) -> list[str]:
         """The names of the detectors that hit the value, as free text."""
@@ -97,24 +113,19 @@ class Detectors:
 
         There may be more rows than those in which something is, and none is missing.
         """
-        if values.nbytes > _PART_BYTES and len(values) > 1:
-            half = len(values) // 2
-            yield from self._suspects(values[:half], by_entropy)
-            for row, candidates in self._suspects(values[half:], by_entropy):
-                yield half + row, candidates
-            return
-        lines, starts = _lines(values)
-        suspect = self._hit_lines(lines, starts)
-        for pattern in self._extra:
-            hit = pc.fill_null(pc.match_substring_regex(values, pattern), False)
-            suspect |= hit.to_numpy(zero_copy_only=False)
-        random = np.zeros(len(values), bool)
-        if by_entropy:
-            random[np.searchsorted(starts, worth_a_look(lines), side="right") - 1] = True
-        for row in np.flatnonzero(suspect | random).tolist():
-            yield row, by_entropy if random[row] else frozenset()
+        values = pc.fill_null(values, "") if values.null_count else values
+        for place, part in _parts(values):
+            lines, starts = _lines(part)
+            suspect = self._hit_lines(lines, starts)
+            for pattern in self._extra:
+                suspect |= pc.match_substring_regex(part, pattern).to_numpy(zero_copy_only=False)
+            random = np.zeros(len(part), bool)
+            if by_entropy:
+                random[np.searchsorted(starts, worth_a_look(bytes(lines)), side="right") - 1] = True
+            for row in np.flatnonzero(suspect | random).tolist():
+                yield place + row, by_entropy if random[row] else frozenset()
 
-    def _hit_lines(self, lines: bytes, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def _hit_lines(self, lines: pa.Buffer, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which lines a built-in pattern hits; where a hit goes over several, each of them."""
         hit = np.zeros(len(starts), bool)
         position = 0
@@ -142,9 +153,9 @@ class Detectors:
             if next(self._patterns[number].spans(text), None) is not None
         )
 
-    def _masked(self, text: bytes, by_entropy: frozenset[int], mask: bytes) -> tuple[str, Counter[str]]:
-        """The text with what each detector in turn finds masked once."""
-        counts: Counter[str] = Counter()
+    def _masked(self, text: bytes, by_entropy: frozenset[int], mask: bytes) -> tuple[str, Counter[int]]:
+        """The text with what each detector in turn finds masked once, and how often each found something."""
+        counts: Counter[int] = Counter()
         for number in self._candidates(text, by_entropy):
             pieces, position = [], 0
             for whole, part in self._patterns[number].spans(text):
@@ -152,7 +163,7 @@ class Detectors:
                 start, end = whole if text[slice(*part)] == mask else part
                 pieces += [text[position:start], mask]
                 position = end
-                counts[self.names[number]] += 1
+                counts[number] += 1
             text = b"".join([*pieces, text[position:]])
         return text.decode(), counts
 
@@ -177,11 +188,22 @@ def _as_read(values: pa.StringArray) -> pa.StringArray:
     return pc.replace_with_mask(values, hidden, pa.array(texts, pa.string()))
 
 
-def _lines(values: pa.StringArray) -> tuple[bytes, npt.NDArray[np.int64]]:
+def _parts(values: pa.StringArray) -> Iterator[tuple[int, pa.StringArray]]:
+    """Slices of about ``_PART_BYTES`` or of one value, and where each starts."""
+    if not len(values):
+        return
+    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values) + 1]
+    cuts = np.searchsorted(offsets, np.arange(offsets[0] + _PART_BYTES, offsets[-1], _PART_BYTES))
+    bounds = [0, *np.unique(cuts).tolist(), len(values)]
+    for first, last in pairwise(bounds):
+        if last > first:
+            yield first, values[first:last]
+
+
+def _lines(values: pa.StringArray) -> tuple[pa.Buffer, npt.NDArray[np.int64]]:
     """The values as one text, a line each, and where each starts."""
-    values = pc.fill_null(values, "") if values.null_count else values
     ends = pa.array([0, len(values)], pa.int32())
-    lines = bytes(pc.binary_join(pa.ListArray.from_arrays(ends, values), "\n")[0].as_buffer())
+    lines = pc.binary_join(pa.ListArray.from_arrays(ends, values), "\n")[0].as_buffer()
     offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values)]
     return lines, offsets - offsets[:1] + np.arange(len(values))
 
