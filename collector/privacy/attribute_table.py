@@ -45,6 +45,7 @@ _CLASSES = {
 _RENDERED = (Action.LABELS, Action.TEXT, Action.KEEP)
 _READ = (*_CLASSES, Action.HASH)
 """Whose strings are looked at, each distinct one once."""
+_PLACE_OF_ACTION = np.array([_READ.index(action) if action in _READ else -1 for action in Action], np.int64)
 ATTRIBUTE = "attribute"
 """The class of what is decided by its key alone."""
 Mask = npt.NDArray[np.bool_]
@@ -143,16 +144,26 @@ def _read(found: Candidates, rows: npt.NDArray[np.int64]) -> Iterator[Read]:
     encoded = found.changes.texts(rows).dictionary_encode()
     numbers = encoded.indices.to_numpy().astype(np.int64)
     found.changes.replace(rows, encoded.dictionary, numbers)
-    actions = found.by_key[found.codes[rows]]
-    for action in _READ:
-        if action not in found.by_key:
+    actions = _PLACE_OF_ACTION[found.by_key][found.codes[rows]]
+    # Each pair of an action and a string that occurs, in order: one take for all actions.
+    count = len(encoded.dictionary)
+    occurs = np.zeros(len(_READ) * count, bool)
+    pairs = actions * count + numbers
+    occurs[pairs] = True
+    distinct = encoded.dictionary.take(pa.array(np.flatnonzero(occurs) % count))
+    number_of_pair = np.cumsum(occurs) - 1
+    order = np.argsort(actions, kind="stable")
+    ends = np.cumsum(np.bincount(actions, minlength=len(_READ)))
+    start = first = 0
+    for place, end in enumerate(ends.tolist()):
+        if end == start:
             continue
-        chosen = np.flatnonzero(actions == action)
-        if len(chosen):
-            used = np.bincount(numbers[chosen], minlength=len(encoded.dictionary)) > 0
-            distinct = encoded.dictionary.filter(pa.array(used))
-            own = (np.cumsum(used) - 1)[numbers[chosen]]
-            yield Read(action, _CLASSES.get(action, ""), rows[chosen], distinct, own)
+        chosen = order[start:end]
+        last = int(number_of_pair[(place + 1) * count - 1]) + 1
+        own = number_of_pair[pairs[chosen]] - first
+        action = _READ[place]
+        yield Read(action, _CLASSES.get(action, ""), rows[chosen], distinct[first:last], own)
+        start, first = end, last
 
 
 class AttributeRedaction:

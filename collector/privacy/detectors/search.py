@@ -125,7 +125,7 @@ class Detectors:
             for row in np.flatnonzero(suspect | random).tolist():
                 yield place + row, by_entropy if random[row] else frozenset()
 
-    def _hit_lines(self, lines: pa.Buffer, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def _hit_lines(self, lines: pa.Buffer, starts: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
         """Which lines a built-in pattern hits; where a hit goes over several, each of them."""
         hit = np.zeros(len(starts), bool)
         position = 0
@@ -200,12 +200,10 @@ def _parts(values: pa.StringArray) -> Iterator[tuple[int, pa.StringArray]]:
             yield first, values[first:last]
 
 
-def _lines(values: pa.StringArray) -> tuple[pa.Buffer, npt.NDArray[np.int64]]:
+def _lines(values: pa.StringArray) -> tuple[pa.Buffer, npt.NDArray[np.int32]]:
     """The values as one text, a line each, and where each starts."""
-    ends = pa.array([0, len(values)], pa.int32())
-    lines = pc.binary_join(pa.ListArray.from_arrays(ends, values), "\n")[0].as_buffer()
-    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values)]
-    return lines, offsets - offsets[:1] + np.arange(len(values))
+    _, offsets, lines = pc.binary_join_element_wise(values, "", "\n").buffers()
+    return lines, np.frombuffer(offsets, np.int32)[: len(values)]
 
 
 def _bytes(values: pa.StringArray, row: int) -> bytes:
