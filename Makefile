@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests that share nothing with others, not even the patience of a timeout.
+PARALLEL := tests/unit tests/conformance tests/privacy
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check chaos soak bench accuracy frameworks clean
@@ -26,7 +28,8 @@ demo: $(VENV)/collector  # Start the collector, run an example agent, show its r
 
 test: $(VENV)/test  # Run every test and every check
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL:%=--ignore=%)
 
 check: $(VENV)/test  # Lint, format, types, import rules
 	$(BIN)/ruff check .
