@@ -53,15 +53,12 @@ def columns_to_check(
         table = tables.get(name)
         if table is None or not table.num_rows:
             continue
-        held = set(table.schema.names)
+        held = _columns(table)
         for each in columns:
-            if (
-                each.kind in CHECKED
-                and each.name in held
-                and table.column(each.name).null_count < table.num_rows
-            ):
-                encoded = table.column(each.name).dictionary_encode()
-                found.append(CheckedColumn(name, each.name, each.kind, encoded))
+            if each.kind in CHECKED and each.name in held:
+                column = held[each.name]
+                if column.null_count < table.num_rows:
+                    found.append(CheckedColumn(name, each.name, each.kind, column.dictionary_encode()))
     return found
 
 
@@ -79,11 +76,11 @@ def redact_columns(
     """
     columns: dict[str, pa.Array] = {}
     lost: list[Lost] = []
-    held = set(table.schema.names)
+    held = _columns(table)
     for each in declarations:
-        if each.name not in held:
+        column = held.get(each.name)
+        if column is None:
             continue
-        column = table.column(each.name)
         if each.kind in (SAFE, ID) or column.null_count == len(column):
             # Safe dictionaries are made here, from closed lists: no entry of theirs is anybody's text.
             columns[each.name] = column
@@ -117,6 +114,11 @@ def redact_columns(
             if len(rows):
                 lost.append(Lost(name, each.name, each.rule, each.kind, Change.DROP, rows, sizes[rows]))
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)), lost
+
+
+def _columns(table: pa.RecordBatch) -> dict[str, pa.Array]:
+    # All at once: one by one, by name, costs three times as much.
+    return dict(zip(table.schema.names, table.columns, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

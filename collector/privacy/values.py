@@ -157,7 +157,14 @@ def _fits(shape: int, values: pa.StringArray) -> npt.NDArray[np.bool_]:
             rest = ~fits
             fits[rest] = _matches(values.filter(pa.array(rest)), _ROUTE, longest)
         return fits
-    return _matches(values, *list(_SHAPES)[shape])
+    expression, longest = list(_SHAPES)[shape]
+    if shape not in (_SHAPE_OF[NAME], _SHAPE_OF[AGENT]):
+        return _matches(values, expression, longest)
+    # One word of plain characters is a name: most are, and ids of runs, of which there are many.
+    fits = _made_of(values, _BYTES[_SHAPE_OF[UNKNOWN] - len(_SHAPES)][0], longest)
+    if not fits.all():
+        fits[~fits] = _matches(values.filter(pa.array(~fits)), expression, longest)
+    return fits
 
 
 def _matches(values: pa.StringArray, expression: str, longest: int) -> npt.NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from agenttracer.collector.allocator import keep_freed_memory
 from agenttracer.collector.component import Context, Options
 from agenttracer.collector.decode import decode
+from agenttracer.collector.decode.large_stack import on_large_stack
 from agenttracer.collector.processors.classify import Classify
 from agenttracer.collector.processors.normalize import Normalize
 from agenttracer.collector.processors.redaction import Redaction, RedactionOptions
@@ -56,6 +57,7 @@ def measure_redaction(*, quick: bool) -> dict[str, float]:
     return found
 
 
+@on_large_stack  # where the collector's workers run
 def _measure(bodies: list[bytes], options: dict[str, Any]) -> float:
     context = Context("bench", Telemetry())
     taken = []
