@@ -8,7 +8,7 @@ gen_ai.client.*                                          with ``enable_ai_monito
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -17,7 +17,6 @@ from agenttracer import __version__
 from agenttracer.instrumentation.export_queue import ExportQueue
 from agenttracer.instrumentation.guard import guard
 from agenttracer.instrumentation.otlp import connector
-from agenttracer.instrumentation.run_context import Agent
 from agenttracer.instrumentation.tasks import Tasks
 from agenttracer.schemas import semconv
 
@@ -55,8 +54,8 @@ class MetricPipeline:
         """The SDK's own meter."""
         return self.provider.get_meter("agenttracer", __version__)
 
-    def count_tasks(self, agent: Agent, tasks: Tasks) -> None:
-        """Tell the counts of tasks, and the uptime, at every collection."""
+    def count_tasks(self, labels: Mapping[str, str], tasks: Tasks) -> None:
+        """Tell the counts of tasks, and the uptime, at every collection; ``labels`` name the agent."""
         self.counts_tasks = True
         if self._is_counted:
             return
@@ -64,7 +63,7 @@ class MetricPipeline:
 
         def observe(name: str) -> Any:
             def callback(options: CallbackOptions) -> Iterable[Observation]:
-                return [Observation(getattr(tasks, name), agent.attributes)] if self.counts_tasks else []
+                return [Observation(getattr(tasks, name), labels)] if self.counts_tasks else []
 
             return [callback]
 

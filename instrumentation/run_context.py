@@ -71,8 +71,7 @@ class RunScope:
 
     def permitted(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         """The attributes that the program's policy lets out."""
-        policy = self.settings.policy
-        return attributes if policy is None else policy.apply(attributes)
+        return self.settings.permitted(attributes)
 
     def next_sequence(self) -> int:
         """The place of the next step, from 1."""
@@ -121,6 +120,6 @@ class RunAttributes(SpanProcessor):
         present = span.attributes or {}
         if semconv.AGENT_RUN_ID in present:  # the SDK's own
             return
-        for key, value in position.scope.attributes.items():
+        for key, value in position.scope.permitted(position.scope.attributes).items():
             if key not in present:
                 span.set_attribute(key, value)

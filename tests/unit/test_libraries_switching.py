@@ -17,6 +17,7 @@ from agenttracer.instrumentation.libraries import choice, entry_points, installe
 from agenttracer.instrumentation.libraries.choice import State
 from agenttracer.instrumentation.libraries.framework import Framework, Kind, StandDown, Way
 from agenttracer.instrumentation.libraries.switching import Switchboard
+from agenttracer.instrumentation.shared import shared
 
 PROVIDER = NoOpTracerProvider()
 INSTRUMENTOR = """
@@ -229,3 +230,22 @@ def test_the_pre_instrument_hook_switches_content_off(
     board.off()
 
     assert ("false", "true") == (during, os.environ["TRACELOOP_TRACE_CONTENT"])
+
+
+def test_an_option_that_it_has_not_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is switched on without it: one like ``policy_file`` is there to hold something back."""
+    with caplog.at_level(logging.WARNING):
+        outcomes = switching.instrument(api_url="http://localhost:9", policy_file="p.yaml", colour=1)
+
+    assert [] == outcomes
+    assert ["agenttracer: nothing is instrumented: no option colour, policy_file"] == caplog.messages
+
+
+def test_a_spool_is_taken_as_a_tracers(tmp_path: Path) -> None:
+    """``spool_dir`` and the other options of how to send are those of ``AgentTracer``."""
+    switching.instrument(only=[], api_url="http://localhost:9", spool_dir=tmp_path / "spool")
+    signals = shared()
+    switching.uninstrument(0.1)
+
+    assert signals is not None
+    assert signals.spool is not None
