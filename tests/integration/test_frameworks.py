@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.frameworks.environments import framework_python
+from tests.frameworks.others import CLIENTS, OTHERS_CALLED, Expected
 from tests.running_collector import RunningCollector, running_collector
 
 PROGRAMS = Path(__file__).parents[1] / "frameworks" / "programs"
@@ -82,61 +83,6 @@ class Program:
     def name(self) -> str:
         return f"{self.framework}-{self.environment}"
 
-
-@dataclass(frozen=True)
-class Expected:
-    """What an agent of another framework must have left behind."""
-
-    scope: str
-    """Of the framework's own spans, or of the instrumentor's."""
-    step_types: frozenset[str]
-    tool_failure: str = ""
-    """The code of the tool's failure; empty where no tool was called, or none is told of."""
-    status: str = "partial"
-    """Of the run that goes on after its tool has failed."""
-    model_failure: tuple[str, str] = ("model", "not_found")
-    refused: str = "failure"
-    has_tokens: bool = True
-
-
-AGENT_STEPS = frozenset({"agent", "model", "tool"})
-MODEL_STEP = frozenset({"model"})
-OTHERS_CALLED = {
-    "current": {
-        "strands": Expected("strands.telemetry.tracer", AGENT_STEPS, "timeout"),
-        "smolagents": Expected(
-            "openinference.instrumentation.smolagents",
-            AGENT_STEPS,
-            "timeout",
-            # It never ends the span of an agent that raised, so nothing shows whose failure it was.
-            model_failure=("orchestration", "not_found"),
-        ),
-        # Its instrumentor tells of components, and of nothing inside an agent.
-        "haystack": Expected(
-            "openinference.instrumentation.haystack",
-            frozenset({"other"}),
-            status="success",
-        ),
-        "agno": Expected("openinference.instrumentation.agno", AGENT_STEPS, "error", refused="partial"),
-        "dspy": Expected(
-            "openinference.instrumentation.dspy",
-            frozenset({"model", "tool"}),
-            "timeout",
-            model_failure=("model", "invalid_request"),
-            has_tokens=False,  # its model for tests counts none
-        ),
-        "agent_framework": Expected("agent_framework", AGENT_STEPS, "timeout"),
-        "anthropic": Expected("com.anthropic.sdk.python", MODEL_STEP, status="success"),
-        "openai": Expected("opentelemetry.instrumentation.genai.openai", MODEL_STEP, status="success"),
-    },
-    "older": {
-        "litellm": Expected("openinference.instrumentation.litellm", MODEL_STEP, status="success"),
-        # What passes between it and its model's client is told by the client's instrumentor.
-        "autogen": Expected("autogen-core", frozenset({"agent", "tool"}), "timeout", has_tokens=False),
-        "google_adk": Expected("gcp.vertex.agent", AGENT_STEPS, "timeout", status="failure"),
-    },
-}
-"""Environment → framework → what is expected of it."""
 
 FAILED_TOOL, REFUSED = ("partial", "tool", "timeout"), ("failure", "model", "rate_limited")
 AGENTS = frozenset({"support", "Support Agent"})
@@ -363,7 +309,6 @@ def test_models_and_tokens_are_stored(stored: Stored, program: Program, mode: st
     assert {"langgraph": 3, "mcp": 1}.get(program.framework, 2) == len(answered)
 
 
-CLIENTS = ("anthropic", "openai", "litellm")
 OTHER_CASES = [
     pytest.param(program, name, expected, id=name)
     for program in OTHER_PROGRAMS
