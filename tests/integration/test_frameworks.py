@@ -123,7 +123,7 @@ PROGRAMS_RUN = (
         TOOL,
         ERROR,
         "small-1-2026",
-        (),
+        (("partial", "tool", "error"), REFUSED),
     ),
     Program(
         "llama_index",
@@ -159,7 +159,8 @@ PROGRAMS_RUN = (
         MCP_TOOLS,
         ERROR,
         "small-1",
-        (),
+        # The first is no agent's: the client's own negotiation, before the run.
+        (("success", "", ""), ("partial", "tool", "error")),
     ),
     Program(
         "mcp",

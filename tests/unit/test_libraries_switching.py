@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
 
+from agenttracer import AgentTracer
 from agenttracer.instrumentation import guard
 from agenttracer.instrumentation.libraries import choice, entry_points, installed, switching
 from agenttracer.instrumentation.libraries.choice import State
@@ -230,6 +232,21 @@ def test_the_pre_instrument_hook_switches_content_off(
     board.off()
 
     assert ("false", "true") == (during, os.environ["TRACELOOP_TRACE_CONTENT"])
+
+
+def test_the_pre_instrument_hook_lets_spans_know_their_run(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spans of others in a run carry its id, with the provider that ``opentelemetry-instrument`` has made."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    monkeypatch.setattr(entry_points.trace, "get_tracer_provider", lambda: provider)
+    entry_points.before_instrumentors()
+    tracer = AgentTracer("support", tracer_provider=provider)
+
+    with tracer.start_run(run_id="r1"), provider.get_tracer("others").start_as_current_span("x") as span:
+        pass
+
+    assert "r1" == span.attributes["agent.run.id"]  # type: ignore[attr-defined]
 
 
 def test_an_option_that_it_has_not_is_named(caplog: pytest.LogCaptureFixture) -> None:
