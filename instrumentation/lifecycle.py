@@ -86,7 +86,7 @@ class Lifecycle(Records):
         if pipeline is None or pipeline.queue is not None:  # ours was closed; the program's provider goes on
             pipeline = self._pipeline = MetricPipeline(self._signals)
         if chosen.enable_performance_monitoring:
-            pipeline.count_tasks(self._settings.permitted(self.agent.attributes), self._tasks)
+            pipeline.count_tasks(self._settings, self.agent, self._tasks, self._health_checks())
         if chosen.enable_resource_monitoring:
             pipeline.watch_host()
         if chosen.enable_ai_monitoring:

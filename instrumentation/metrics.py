@@ -1,6 +1,7 @@
 """The agent's metrics: through the program's MeterProvider, or through one of our own behind a bounded queue.
 
 agent.tasks.pending|completed|failed   agent.uptime      always
+agent.health.check                                       1 or 0, by agent.health.check.name
 process.*  system.*                                      with the extra ``health``
 hw.gpu.*                                                 with pynvml, and a GPU
 gen_ai.client.*                                          with ``enable_ai_monitoring``
@@ -8,7 +9,7 @@ gen_ai.client.*                                          with ``enable_ai_monito
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -21,6 +22,9 @@ from agenttracer.instrumentation.tasks import Tasks
 from agenttracer.schemas import semconv
 
 if TYPE_CHECKING:
+    from agenttracer.instrumentation.health import HealthChecks
+    from agenttracer.instrumentation.run_context import Agent
+    from agenttracer.instrumentation.settings import Settings
     from agenttracer.instrumentation.setup import Signals
 
 
@@ -54,9 +58,10 @@ class MetricPipeline:
         """The SDK's own meter."""
         return self.provider.get_meter("agenttracer", __version__)
 
-    def count_tasks(self, labels: Mapping[str, str], tasks: Tasks) -> None:
-        """Tell the counts of tasks, and the uptime, at every collection; ``labels`` name the agent."""
+    def count_tasks(self, settings: Settings, agent: Agent, tasks: Tasks, health: HealthChecks) -> None:
+        """Tell the counts of tasks, the uptime and what the checks said, at every collection."""
         self.counts_tasks = True
+        labels = settings.permitted(agent.attributes)
         if self._is_counted:
             return
         self._is_counted = True
@@ -76,6 +81,16 @@ class MetricPipeline:
         )
         meter.create_observable_counter(
             semconv.AGENT_TASKS_FAILED, observe("failed"), "{task}", "Runs that failed"
+        )
+
+        def checks(options: CallbackOptions) -> Iterable[Observation]:
+            answers = dict(health.answers) if self.counts_tasks else {}
+            for name, is_well in answers.items():
+                named = settings.permitted({**agent.attributes, semconv.AGENT_HEALTH_CHECK_NAME: name})
+                yield Observation(int(is_well), named)
+
+        meter.create_observable_gauge(
+            "agent.health.check", [checks], "1", "Whether a check was well when it was last asked"
         )
         meter.create_observable_gauge(
             "agent.uptime", observe("uptime_seconds"), "s", "Time since the agent began to report"
