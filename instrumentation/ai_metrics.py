@@ -8,7 +8,7 @@ from typing import Any, Final
 from opentelemetry.metrics import Meter
 
 from agenttracer.instrumentation.guard import guard
-from agenttracer.instrumentation.run_context import Agent
+from agenttracer.instrumentation.run_context import RunScope
 from agenttracer.schemas import semconv
 from agenttracer.schemas.semconv import Operation
 
@@ -35,18 +35,18 @@ class AiMetrics:
         )
 
     def record(
-        self, agent: Agent, facts: Mapping[str, Any], seconds: float, failure: Mapping[str, Any]
+        self, scope: RunScope, facts: Mapping[str, Any], seconds: float, failure: Mapping[str, Any]
     ) -> None:
         """``facts``: the step's attributes; ``failure``: empty for a call that went well."""
         with guard("ai metrics"):
             labels = {
                 semconv.GEN_AI_OPERATION_NAME: Operation.CHAT.value,
-                semconv.GEN_AI_AGENT_NAME: agent.id,
+                semconv.GEN_AI_AGENT_NAME: scope.agent.id,
                 **{key: facts[key] for key in _LABELS if key in facts},
             }
             for kind, key in _TOKENS.items():
                 if key in facts:
-                    self._tokens.record(facts[key], {**labels, "gen_ai.token.type": kind})
+                    self._tokens.record(facts[key], scope.permitted({**labels, "gen_ai.token.type": kind}))
             if semconv.ERROR_TYPE in failure:
                 labels[semconv.ERROR_TYPE] = failure[semconv.ERROR_TYPE]
-            self._duration.record(seconds, labels)
+            self._duration.record(seconds, scope.permitted(labels))

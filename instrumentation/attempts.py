@@ -64,7 +64,7 @@ class Attempt:
 def attempts(make_step: Callable[[int], Step], count: int) -> Iterator[Attempt]:
     """Attempts 1 to ``count``, at least one; a success ends them and makes good the failures before it."""
     earlier: list[Step] = []
-    last = max(1, count)
+    last = max(1, count) if isinstance(count, int) else 1
     for number in range(1, last + 1):
         attempt = Attempt(number, make_step(number), earlier, is_last=number == last)
         yield attempt

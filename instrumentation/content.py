@@ -84,20 +84,41 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and not _NUMBER.fullmatch(text) and not _PRIVATE.search(text)
 
 
-def name_or(text: object, fallback: str, what: str) -> str:
-    """``text`` when it may be a name, else ``fallback`` and one warning about ``what``."""
-    if isinstance(text, str) and is_name(str(text)):
-        return str(text)
+def text_of(value: object) -> str | None:
+    """A string, number or UUID as text; None for anything else, whose ``str`` would be the program's own code."""
+    if isinstance(value, str):
+        return str.__str__(value)  # of a member of a string enumeration: its value
+    if isinstance(value, int | float | UUID) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def label_of(value: object) -> str | None:
+    """A version or an id as text when it may leave as a label; None when it may not."""
+    text = text_of(value)
+    return text if text is not None and is_label(text) else None
+
+
+def name_of(value: object) -> str | None:
+    """A string when it may be a name, else None."""
+    text = text_of(value) if isinstance(value, str) else None
+    return text if text is not None and is_name(text) else None
+
+
+def name_or(value: object, fallback: str, what: str) -> str:
+    """``value`` when it may be a name, else ``fallback`` and one warning about ``what``."""
+    name = name_of(value)
+    if name is not None:
+        return name
     warn_once(f"name:{what}", "agenttracer: a %s was refused: not a name of up to four words", what)
     return fallback
 
 
 def hashed_id(value: object, what: str) -> str | None:
     """The id of a user or conversation, which the collector hashes; None and one warning if it is none."""
-    if isinstance(value, str | UUID | int) and not isinstance(value, bool):
-        text = str(value)
-        if 0 < len(text) <= 256 and text.isprintable():
-            return text
+    text = text_of(value)
+    if text is not None and 0 < len(text) <= 256 and text.isprintable():
+        return text
     warn_once(f"id:{what}", "agenttracer: %s was refused: not an id of up to 256 printable characters", what)
     return None
 
@@ -112,14 +133,12 @@ def scalar(value: object) -> Scalar | None:
         return int(value) if int(value) in _INT64 else None
     if isinstance(value, Real):
         return float(value) if math.isfinite(value) else None
-    if isinstance(value, str) and is_label(str(value)):
-        return str(value)
-    return None
+    return label_of(value) if isinstance(value, str) else None
 
 
 def _well_known_value(value: object, kind: str) -> Value | None:
     if kind == "name":
-        return str(value) if isinstance(value, str) and is_name(str(value)) else None
+        return name_of(value)
     plain = scalar(value)
     if kind == "count":
         return plain if isinstance(plain, int) and not isinstance(plain, bool) and plain >= 0 else None
@@ -133,7 +152,7 @@ def _well_known_value(value: object, kind: str) -> Value | None:
 def labels(values: object, what: str) -> tuple[str, ...]:
     """Those of the values that are labels; one warning about ``what`` for the rest."""
     given = [values] if isinstance(values, str) else list(values) if isinstance(values, Iterable) else []
-    kept = tuple(str(value) for value in given if isinstance(value, str) and is_label(str(value)))
+    kept = tuple(label for value in given if isinstance(value, str) and (label := label_of(value)))
     if len(kept) < len(given):
         warn_once(f"labels:{what}", "agenttracer: some %s were refused: not labels", what)
     return kept

@@ -46,7 +46,9 @@ def step(
     """Make each call of a function a step of the run it happens in, named after the function by default."""
 
     def decorate(function: F) -> F:
-        return _around(function, partial(_open_step, type, name or _name(function), metadata))
+        return _around(
+            function, partial(_open_step, type, _name(function) if name is None else name, metadata)
+        )
 
     return decorate
 
@@ -98,7 +100,9 @@ def agent(
     chosen = function if isinstance(function, str) else name
 
     def decorate(wrapped: F) -> F:
-        return _around(wrapped, partial(_open_run, chosen or _name(wrapped), tracer, metadata))
+        return _around(
+            wrapped, partial(_open_run, _name(wrapped) if chosen is None else chosen, tracer, metadata)
+        )
 
     return decorate(function) if callable(function) else decorate
 

@@ -3,7 +3,7 @@
 tracer.add_health_check("database", lambda: pool.ping())    # truthy or None is well; an exception is not
 tracer.start_monitoring()
 
-agent.health_check   {name, status, duration_ms}     one a check and interval
+agent.health_check   {name, status, duration_ms}     one a check and interval; as a metric agent.health.check, 1 or 0
 agent.heartbeat      {status, score, uptime, tasks}  one an interval
 """
 
@@ -33,13 +33,15 @@ class HealthChecks:
 
     def __init__(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         self.checks: dict[str, Check] = {}
+        self.answers: dict[str, bool] = {}
+        """Whether each check was well when it was last asked."""
         self._timeout_seconds = timeout_seconds
         self._running: dict[str, _Asking] = {}
 
     def fresh(self) -> HealthChecks:
         """The same checks, none of them being asked: for a forked child, where the threads are gone."""
         copied = HealthChecks(self._timeout_seconds)
-        copied.checks = self.checks
+        copied.checks, copied.answers = self.checks, self.answers
         return copied
 
     def report(self, emit: Emit, tasks: Tasks) -> None:
@@ -54,6 +56,7 @@ class HealthChecks:
             answer = asking.wait(max(0.0, deadline - monotonic()))
             if answer is not None:
                 del self._running[name]
+            self.answers[name] = answer is True
             well += answer is True
             attributes: dict[str, Any] = {
                 semconv.AGENT_HEALTH_CHECK_NAME: name,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agenttracer.instrumentation.monitor import Monitor
     from agenttracer.instrumentation.monitoring import MonitoringConfig
     from agenttracer.instrumentation.run_context import Agent
+    from agenttracer.instrumentation.settings import Settings
     from agenttracer.instrumentation.setup import Signals
     from agenttracer.instrumentation.tasks import Tasks
 
@@ -34,6 +35,7 @@ class Lifecycle(Records):
 
     if TYPE_CHECKING:
         agent: Agent
+        _settings: Settings
         _signals: Signals
         _tasks: Tasks
         _ai_metrics: AiMetrics | None
@@ -84,7 +86,7 @@ class Lifecycle(Records):
         if pipeline is None or pipeline.queue is not None:  # ours was closed; the program's provider goes on
             pipeline = self._pipeline = MetricPipeline(self._signals)
         if chosen.enable_performance_monitoring:
-            pipeline.count_tasks(self.agent, self._tasks)
+            pipeline.count_tasks(self._settings, self.agent, self._tasks, self._health_checks())
         if chosen.enable_resource_monitoring:
             pipeline.watch_host()
         if chosen.enable_ai_monitoring:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from agenttracer.instrumentation.content import is_identifier, scalar
+from agenttracer.instrumentation.content import is_identifier, scalar, text_of
 from agenttracer.instrumentation.digest import canonical, sha256
 from agenttracer.instrumentation.events import emit_event
 from agenttracer.instrumentation.guard import guard, warn_once
@@ -31,10 +31,11 @@ def store_memory(
     metadata: Mapping[str, object] | None,
 ) -> str:
     """A step and an event that a memory was stored; returns its id, a new one unless it was given."""
-    if memory_id is not None and not is_identifier(str(memory_id)):
-        warn_once("memory id", "agenttracer: a memory's id was refused: not a label; a new one is used")
-        memory_id = None
-    chosen = str(memory_id or uuid4())
+    chosen = text_of(memory_id)
+    if chosen is None or not is_identifier(chosen):
+        if memory_id is not None:
+            warn_once("memory id", "agenttracer: a memory's id was refused: not a label; a new one is used")
+        chosen = str(uuid4())
     with parent.memory_step("store_memory", Operation.UPSERT_MEMORY, metadata) as step, guard("store_memory"):
         raw = canonical(content)
         attributes: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """The agent's metrics: through the program's MeterProvider, or through one of our own behind a bounded queue.
 
 agent.tasks.pending|completed|failed   agent.uptime      always
+agent.health.check                                       1 or 0, by agent.health.check.name
 process.*  system.*                                      with the extra ``health``
 hw.gpu.*                                                 with pynvml, and a GPU
 gen_ai.client.*                                          with ``enable_ai_monitoring``
@@ -17,11 +18,13 @@ from agenttracer import __version__
 from agenttracer.instrumentation.export_queue import ExportQueue
 from agenttracer.instrumentation.guard import guard
 from agenttracer.instrumentation.otlp import connector
-from agenttracer.instrumentation.run_context import Agent
 from agenttracer.instrumentation.tasks import Tasks
 from agenttracer.schemas import semconv
 
 if TYPE_CHECKING:
+    from agenttracer.instrumentation.health import HealthChecks
+    from agenttracer.instrumentation.run_context import Agent
+    from agenttracer.instrumentation.settings import Settings
     from agenttracer.instrumentation.setup import Signals
 
 
@@ -55,16 +58,17 @@ class MetricPipeline:
         """The SDK's own meter."""
         return self.provider.get_meter("agenttracer", __version__)
 
-    def count_tasks(self, agent: Agent, tasks: Tasks) -> None:
-        """Tell the counts of tasks, and the uptime, at every collection."""
+    def count_tasks(self, settings: Settings, agent: Agent, tasks: Tasks, health: HealthChecks) -> None:
+        """Tell the counts of tasks, the uptime and what the checks said, at every collection."""
         self.counts_tasks = True
+        labels = settings.permitted(agent.attributes)
         if self._is_counted:
             return
         self._is_counted = True
 
         def observe(name: str) -> Any:
             def callback(options: CallbackOptions) -> Iterable[Observation]:
-                return [Observation(getattr(tasks, name), agent.attributes)] if self.counts_tasks else []
+                return [Observation(getattr(tasks, name), labels)] if self.counts_tasks else []
 
             return [callback]
 
@@ -77,6 +81,16 @@ class MetricPipeline:
         )
         meter.create_observable_counter(
             semconv.AGENT_TASKS_FAILED, observe("failed"), "{task}", "Runs that failed"
+        )
+
+        def checks(options: CallbackOptions) -> Iterable[Observation]:
+            answers = dict(health.answers) if self.counts_tasks else {}
+            for name, is_well in answers.items():
+                named = settings.permitted({**agent.attributes, semconv.AGENT_HEALTH_CHECK_NAME: name})
+                yield Observation(int(is_well), named)
+
+        meter.create_observable_gauge(
+            "agent.health.check", [checks], "1", "Whether a check was well when it was last asked"
         )
         meter.create_observable_gauge(
             "agent.uptime", observe("uptime_seconds"), "s", "Time since the agent began to report"

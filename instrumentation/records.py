@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agenttracer.instrumentation.content import is_label, labels, name_or, scalar
+from agenttracer.instrumentation.content import is_label, label_of, labels, name_or, scalar
 from agenttracer.instrumentation.digest import canonical, sha256
 from agenttracer.instrumentation.guard import guarded, warn_once
 from agenttracer.schemas import semconv
@@ -45,6 +45,7 @@ class Records(ABC):
             attributes[semconv.AGENT_METRIC_UNIT] = unit
         self._record(EventName.METRIC, attributes)
 
+    @guarded("record_metrics")
     def record_metrics(self, metrics: Mapping[str, float | str]) -> None:
         """Several measured values."""
         for key, value in metrics.items():
@@ -54,14 +55,16 @@ class Records(ABC):
         self, name: str, template: str, version: str | None = None, variables: Iterable[str] = ()
     ) -> dict[str, str]:
         """Tell which prompt template is in use, by its hash; returns the metadata for the steps that use it."""
-        prompt = {"prompt_name": name_or(name, "prompt", "prompt name"), "prompt_hash": sha256(template)}
-        if version is not None and is_label(str(version)):
-            prompt["prompt_version"] = str(version)
+        prompt = {"prompt_name": name_or(name, "prompt", "prompt name")}
+        label = label_of(version)
+        if label is not None:
+            prompt["prompt_version"] = label
         self._register_prompt(prompt, template, variables)
         return prompt
 
     @guarded("register_prompt_template")
-    def _register_prompt(self, prompt: Mapping[str, str], template: str, variables: Iterable[str]) -> None:
+    def _register_prompt(self, prompt: dict[str, str], template: str, variables: Iterable[str]) -> None:
+        prompt["prompt_hash"] = sha256(template)
         attributes: dict[str, Any] = {
             semconv.GEN_AI_PROMPT_NAME: prompt["prompt_name"],
             semconv.AGENT_PROMPT_HASH: prompt["prompt_hash"],
@@ -82,12 +85,13 @@ class Records(ABC):
         raw = canonical(definition)
         attributes: dict[str, Any] = {
             semconv.GEN_AI_TOOL_NAME: name_or(name, "tool", "tool name"),
-            semconv.GEN_AI_TOOL_TYPE: type if is_label(str(type)) else "function",
+            semconv.GEN_AI_TOOL_TYPE: label_of(type) or "function",
             semconv.AGENT_TOOL_DEFINITION_HASH: sha256(raw),
             semconv.AGENT_TOOL_DEFINITION_SIZE: len(raw),
         }
-        if version is not None and is_label(str(version)):
-            attributes[semconv.AGENT_TOOL_VERSION] = str(version)
+        label = label_of(version)
+        if label is not None:
+            attributes[semconv.AGENT_TOOL_VERSION] = label
         self._record(EventName.TOOL_DEFINITION, attributes)
         return str(attributes[semconv.AGENT_TOOL_DEFINITION_HASH])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import uuid4
 
 from opentelemetry.sdk.resources import Resource
@@ -13,8 +14,13 @@ from agenttracer import __version__
 from agenttracer.instrumentation.run_context import Agent
 from agenttracer.schemas import semconv
 
+Permitted = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""What a policy makes of attributes."""
 
-def make_resource(agent: Agent | None, service_name: str | None, environment: str | None) -> Resource:
+
+def make_resource(
+    agent: Agent | None, service_name: str | None, environment: str | None, permitted: Permitted = dict
+) -> Resource:
     """The resource of our own providers; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES fill what isn't given."""
     found = Resource.create({}).attributes
     given = {
@@ -30,7 +36,8 @@ def make_resource(agent: Agent | None, service_name: str | None, environment: st
         semconv.TELEMETRY_DISTRO_NAME: "agenttracer",
         semconv.TELEMETRY_DISTRO_VERSION: __version__,
     }
-    return Resource.create({key: value for key, value in given.items() if value})
+    known = Resource.create({key: value for key, value in given.items() if value}).attributes
+    return Resource(permitted(known))
 
 
 def deployment_type(environment: Mapping[str, str]) -> str:

@@ -30,6 +30,7 @@ from agenttracer.instrumentation.guard import guarded, warn_once
 from agenttracer.instrumentation.records import Records
 from agenttracer.instrumentation.run_context import Position, RunScope, current_position
 from agenttracer.instrumentation.run_facts import RunFacts, emit_run_event
+from agenttracer.instrumentation.span_block import span_name
 from agenttracer.instrumentation.step import StepParent
 from agenttracer.instrumentation.tasks import Tasks
 from agenttracer.schemas import semconv
@@ -158,11 +159,12 @@ class Run(StepParent, Records):
             **self._facts.attributes(),
         }
         self.status = RunStatus.RUNNING
+        permitted = scope.permitted(attributes)
         return scope.tracer.start_span(
-            f"{Operation.INVOKE_AGENT.value} {scope.agent.id}",
+            span_name(Operation.INVOKE_AGENT, permitted.get(semconv.GEN_AI_AGENT_NAME)),
             context=self._parent,
             kind=SpanKind.INTERNAL,
-            attributes=scope.permitted(attributes),
+            attributes=permitted,
             start_time=self._start_ns,
             record_exception=False,
             set_status_on_exception=False,

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry.context import Context, create_key, get_value, set_value
-from opentelemetry.sdk.trace import Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import StatusCode
 
 from agenttracer.instrumentation.guard import guarded
 from agenttracer.schemas import semconv
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from agenttracer.instrumentation.step import Step
 
 _POSITION = create_key("agenttracer-position")
+_CALLS: Final = ("execute_tool", "retrieval", "chat", "generate_content", "text_completion", "embeddings")
+_CALL_KINDS: Final = ("TOOL", "RETRIEVER", "LLM", "EMBEDDING", "RERANKER")
 
 
 class Agent:
@@ -71,8 +74,7 @@ class RunScope:
 
     def permitted(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
         """The attributes that the program's policy lets out."""
-        policy = self.settings.policy
-        return attributes if policy is None else policy.apply(attributes)
+        return self.settings.permitted(attributes)
 
     def next_sequence(self) -> int:
         """The place of the next step, from 1."""
@@ -110,7 +112,10 @@ def at_position(position: Position, context: Context) -> Context:
 
 
 class RunAttributes(SpanProcessor):
-    """Puts the run's id and agent on every span that starts inside a run, whoever makes it."""
+    """Puts the run's id and agent on every span that starts inside a run, whoever makes it.
+
+    A call that failed in there, by what its span says, makes a run that goes on partial, as a step would.
+    """
 
     @guarded("RunAttributes.on_start")
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -121,6 +126,25 @@ class RunAttributes(SpanProcessor):
         present = span.attributes or {}
         if semconv.AGENT_RUN_ID in present:  # the SDK's own
             return
-        for key, value in position.scope.attributes.items():
+        for key, value in position.scope.permitted(position.scope.attributes).items():
             if key not in present:
                 span.set_attribute(key, value)
+
+    @guarded("RunAttributes.on_end")
+    def on_end(self, span: ReadableSpan) -> None:
+        """Count a failed call of another's with the step or run that it ends in."""
+        if span.status.status_code is not StatusCode.ERROR or not _is_call_of_others(span):
+            return
+        position = current_position()
+        if position is not None:
+            position.add_failures(1)
+
+
+def _is_call_of_others(span: ReadableSpan) -> bool:
+    scope, said = span.instrumentation_scope, span.attributes or {}
+    if scope is not None and scope.name.partition(".")[0] == "agenttracer":  # these count for themselves
+        return False
+    return (
+        said.get(semconv.GEN_AI_OPERATION_NAME) in _CALLS
+        or said.get("openinference.span.kind") in _CALL_KINDS
+    )

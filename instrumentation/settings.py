@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from agenttracer.instrumentation.policy import Policy
@@ -22,3 +23,7 @@ class Settings(NamedTuple):
 
     policy: Policy | None = None
     """What takes attributes away before they leave."""
+
+    def permitted(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The attributes that the policy lets out: all of them without one."""
+        return attributes if self.policy is None else self.policy.apply(attributes)

@@ -115,13 +115,13 @@ def make_own_signals(
     )
 
 
-def with_policy(settings: Settings, file: str | os.PathLike[str] | None) -> Settings:
+def with_policy(settings: Settings, file: str | os.PathLike[str] | None, agent: str) -> Settings:
     """The settings with a file's policy; raises ``ValueError`` when there is no telling what it forbids."""
     if file is None:
         return settings
     from agenttracer.instrumentation.policy import read_policy
 
-    return settings._replace(policy=read_policy(file))
+    return settings._replace(policy=read_policy(file, agent))
 
 
 def make_spool(folder: str | os.PathLike[str], max_bytes: int) -> Spool:

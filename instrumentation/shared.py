@@ -23,10 +23,11 @@ from opentelemetry.trace import TracerProvider, get_tracer_provider
 from agenttracer.instrumentation.endpoint import find_endpoint
 from agenttracer.instrumentation.lazy_logs import LazyLoggerProvider
 from agenttracer.instrumentation.otlp import SpanQueueing
-from agenttracer.instrumentation.resource import make_resource
+from agenttracer.instrumentation.resource import Permitted, make_resource
 from agenttracer.instrumentation.setup import (
     Signals,
     make_own_signals,
+    make_spool,
     own_tracer_provider,
     use_program_providers,
 )
@@ -57,7 +58,8 @@ def share_signals(
     logger_provider: LoggerProvider | None = None,
     max_queue_spans: int = 2048,
     export_interval_seconds: float = 1.0,
-    spool: Spool | None = None,
+    spool_dir: str | os.PathLike[str] | None = None,
+    max_spool_bytes: int = 64 * 2**20,
 ) -> Signals:
     """The process's shared signals; only the first call makes them.
 
@@ -79,7 +81,7 @@ def share_signals(
                     make_resource(None, service_name, environment),
                     max_queue_spans=max_queue_spans,
                     export_interval_seconds=export_interval_seconds,
-                    spool=spool,
+                    spool=None if spool_dir is None else make_spool(spool_dir, max_spool_bytes),
                 )
             )
             atexit.register(release)
@@ -132,6 +134,7 @@ def join_signals(
     max_queue_spans: int,
     export_interval_seconds: float,
     spool: Spool | None,
+    permitted: Permitted = dict,
 ) -> tuple[Signals, bool]:
     """A tracer's signals, and whether they are the shared ones. Raises ``ValueError`` for an unusable address."""
     if api_url is None:
@@ -147,7 +150,7 @@ def join_signals(
     own = make_own_signals(
         endpoint,
         headers or {},
-        make_resource(agent, service_name, environment),
+        make_resource(agent, service_name, environment, permitted),
         tracer_provider=tracer_provider,
         logger_provider=logger_provider,
         max_queue_spans=max_queue_spans,

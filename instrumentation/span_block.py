@@ -19,7 +19,12 @@ from agenttracer.instrumentation.failures import (
 from agenttracer.instrumentation.guard import guard, guarded
 from agenttracer.instrumentation.run_context import Position, at_position, current_position
 from agenttracer.schemas import semconv
-from agenttracer.schemas.semconv import FailureCode, FailureType
+from agenttracer.schemas.semconv import FailureCode, FailureType, Operation, StepType
+
+
+def span_name(operation: Operation | StepType, name: object) -> str:
+    """What was done and to what; a name that a policy holds back is left out."""
+    return f"{operation.value} {name}" if name is not None else operation.value
 
 
 class Active:

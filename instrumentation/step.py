@@ -22,7 +22,7 @@ from agenttracer.instrumentation.failures import read_failure_code, read_failure
 from agenttracer.instrumentation.guard import guarded, warn_once
 from agenttracer.instrumentation.memory import store_memory
 from agenttracer.instrumentation.run_context import Position, RunScope
-from agenttracer.instrumentation.span_block import SpanBlock
+from agenttracer.instrumentation.span_block import SpanBlock, span_name
 from agenttracer.instrumentation.streaming import Chunks, count_chunks
 from agenttracer.schemas import semconv
 from agenttracer.schemas.semconv import Operation, StepType
@@ -30,6 +30,8 @@ from agenttracer.schemas.semconv import Operation, StepType
 _TYPES: Final = tuple(kind.value for kind in StepType)
 _MODEL_STEPS: Final = (StepType.MODEL, StepType.RESPOND)
 _CLIENT_STEPS: Final = (*_MODEL_STEPS, StepType.RETRIEVE)
+_NAMED: Final = {StepType.TOOL: semconv.GEN_AI_TOOL_NAME, StepType.AGENT: semconv.GEN_AI_AGENT_NAME}
+"""Steps whose name is that of what was called; an agent's is not the run's."""
 
 
 class StepParent(SpanBlock):
@@ -130,7 +132,7 @@ class Step(StepParent):
             self._facts = {**self._facts, **attributes}
         model = attributes.get(semconv.GEN_AI_REQUEST_MODEL)
         if isinstance(model, str) and self.type in _MODEL_STEPS:
-            self._span.update_name(self._span_name(model))
+            self._span.update_name(span_name(self._operation or self.type, model))
 
     @guarded("step.fail")
     def fail(self, code: str, type: str | None = None) -> None:
@@ -180,20 +182,23 @@ class Step(StepParent):
         }
         if self._operation is not None:
             attributes[semconv.GEN_AI_OPERATION_NAME] = self._operation.value
-        if self.type is StepType.TOOL:
-            attributes[semconv.GEN_AI_TOOL_NAME] = self.name
+        if self.type in _NAMED:
+            attributes[_NAMED[self.type]] = self.name
         if self._attempt is not None:
             attributes[semconv.AGENT_STEP_ATTEMPT] = self._attempt
             if self._attempt > 1:
                 attributes[semconv.AGENT_RETRY_COUNT] = self._attempt - 1
                 scope.retries += 1
+        permitted = scope.permitted(attributes)
         self._started = monotonic()
         return scope.tracer.start_span(
-            self._span_name(),
+            span_name(
+                self._operation or self.type, permitted.get(_NAMED.get(self.type, semconv.AGENT_STEP_NAME))
+            ),
             context=self._parent,
             kind=SpanKind.CLIENT if self.type in _CLIENT_STEPS else SpanKind.INTERNAL,
             start_time=self._start_ns,
-            attributes=scope.permitted(attributes),
+            attributes=permitted,
             record_exception=False,
             set_status_on_exception=False,
         )
@@ -211,16 +216,13 @@ class Step(StepParent):
             self._span.set_attributes(scope.permitted(attributes))
             self._span.set_status(Status(StatusCode.ERROR))
         if self._chunks is not None:
-            self._span.set_attributes(self._chunks.attributes(self._started))
+            self.set_attributes(self._chunks.attributes(self._started))
         if scope.ai_metrics is not None and self.type in _MODEL_STEPS:
-            scope.ai_metrics.record(scope.agent, self._facts, monotonic() - self._started, attributes)
+            scope.ai_metrics.record(scope, self._facts, monotonic() - self._started, attributes)
         self._tell_outer(exception)
 
     def _child_context(self) -> Context:
         return self.context
-
-    def _span_name(self, model: str | None = None) -> str:
-        return f"{self._operation.value if self._operation else self.type.value} {model or self.name}"
 
 
 def read_step_type(word: object) -> StepType:

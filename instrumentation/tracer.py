@@ -22,7 +22,7 @@ from opentelemetry.context import get_current
 from opentelemetry.trace import TracerProvider
 
 from agenttracer.instrumentation import default_tracer, setup
-from agenttracer.instrumentation.content import is_identifier, is_label, name_or
+from agenttracer.instrumentation.content import is_identifier, label_of, name_or, text_of
 from agenttracer.instrumentation.guard import guard, guarded, report, warn_once
 from agenttracer.instrumentation.ingest import Ingest
 from agenttracer.instrumentation.lifecycle import Lifecycle
@@ -81,17 +81,16 @@ class AgentTracer(Lifecycle, Ingest):
         exit_timeout_seconds: float = _DEFAULTS.exit_timeout_seconds,
     ) -> None:
         self._settings = Settings(send_error_messages, max_artifact_bytes, exit_timeout_seconds)
-        version = None if agent_version is None else str(agent_version)
-        if version is not None and not is_label(version):
+        version = label_of(agent_version)
+        if version is None and agent_version is not None:
             warn_once("agent version", "agenttracer: the agent's version was refused: not a label")
-            version = None
         self.agent = Agent(name_or(agent_id, "agent", "agent id"), version)
         self._tasks = Tasks()
         self._ai_metrics: AiMetrics | None = None
         self._signals = setup.make_no_signals()
         self._is_shared = False
         try:
-            self._settings = setup.with_policy(self._settings, policy_file)
+            self._settings = setup.with_policy(self._settings, policy_file, self.agent.id)
             self._signals, self._is_shared = join_signals(
                 self.agent,
                 api_url,
@@ -105,6 +104,7 @@ class AgentTracer(Lifecycle, Ingest):
                 max_queue_spans=max_queue_spans,
                 export_interval_seconds=export_interval_seconds,
                 spool=None if spool_dir is None else setup.make_spool(spool_dir, max_spool_bytes),
+                permitted=self._settings.permitted,
             )
         except ValueError as error:  # ours, or OpenTelemetry's about its settings: neither holds telemetry
             warn_once(f"setup:{error}", "agenttracer: nothing will be sent: %s", error)
@@ -201,9 +201,7 @@ class AgentTracer(Lifecycle, Ingest):
     def _record(self, event: EventName, attributes: Mapping[str, Any], body: bytes | None = None) -> None:
         from agenttracer.instrumentation.events import emit_event
 
-        policy = self._settings.policy
-        known = {**self.agent.attributes, **attributes}
-        permitted = known if policy is None else policy.apply(known)
+        permitted = self._settings.permitted({**self.agent.attributes, **attributes})
         emit_event(self._signals.logger, event, permitted, get_current(), body)
 
     def _scope(self, run_id: object) -> RunScope:
@@ -217,8 +215,9 @@ def _emit_state(scope: RunScope, event: EventName, status: RunStatus) -> None:
 
 
 def _run_id(wanted: object) -> str:
-    if isinstance(wanted, str | UUID | int) and is_identifier(str(wanted)):
-        return str(wanted)
+    text = text_of(wanted)
+    if text is not None and is_identifier(text):
+        return text
     if wanted is not None:
         warn_once("run id", "agenttracer: a run id was refused: not a label; a new one is used")
     return str(uuid4())

@@ -160,11 +160,17 @@ def _show(receipt: Receipt, path: Path | None, *, as_json: bool) -> None:
 
     from agenttracer.collector.cli.terminal import make_console, text
 
-    table = Table("place", "part", "found", "erased", "left", box=None)
-    for line in receipt.lines:
-        counts = (line.found,) if receipt.dry_run else (line.found, line.erased, line.left)
-        table.add_row(text(line.place), text(line.part), *(str(count) for count in counts))
-    make_console().print(table)
+    holding = [line for line in receipt.lines if line.found or line.erased or line.left]
+    empty = len(receipt.lines) - len(holding)
+    if holding:
+        table = Table("place", "part", "found", "erased", "left", box=None)
+        for line in holding:
+            counts = (line.found,) if receipt.dry_run else (line.found, line.erased, line.left)
+            table.add_row(text(line.place), text(line.part), *(str(count) for count in counts))
+        make_console().print(table)
+        print(f"nothing in {empty} other places")
+    else:
+        print(f"nothing was found in {empty} places; if that is a surprise, check the id and the tenant")
     if path is not None:
         print(f"{'nothing is left' if receipt.is_complete else 'NOT complete'}; receipt: {path}")
     if receipt.collector_running and any(line.left and line.place == "journal" for line in receipt.lines):

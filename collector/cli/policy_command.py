@@ -43,8 +43,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         action.add_argument("--tenant", default="default", help="the tenant whose policy it is")
         action.add_argument("--agent", default="", help="the agent whose policy it is")
     diff = _action(actions, "diff", _diff, "where two configurations decide differently")
-    diff.add_argument("old", metavar="OLD", help="a configuration file")
+    diff.add_argument("old", metavar="OLD", help="a configuration, or a policy alone")
     diff.add_argument("new", metavar="NEW", help="another one")
+    diff.add_argument("--processor", metavar="ID", help="the id of the redaction processors")
     rotate = _action(
         actions, "rotate-key", _rotate_key, "hash users and sessions with a new key from the next start on"
     )
@@ -70,7 +71,9 @@ def _action(
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--config", metavar="FILE", help=f"the collector's configuration (default: {_DEFAULT}, if it is here)"
+        "--config",
+        metavar="FILE",
+        help=f"the collector's configuration, or a policy alone (default: {_DEFAULT}, if it is here)",
     )
     parser.add_argument(
         "--processor", metavar="ID", help="the id of the redaction processor, if there are several"
@@ -82,7 +85,7 @@ def _explain(options: argparse.Namespace) -> int:
 
     if (options.key is None) == (options.value is None):
         return _fail("give a KEY or --value TEXT")
-    policy = _policy(options)
+    _, policy = _policy(options)
     if options.key is not None:
         found = explain_key(policy, options.key)
         lines = [f"{found.key}: {found.meaning}", f"  rule: {found.rule}", f"  because {found.because}"]
@@ -103,8 +106,7 @@ def _dry_run(options: argparse.Namespace) -> int:
     from agenttracer.collector.privacy.explanation import dry_run, plain
     from agenttracer.collector.privacy.policy import Policy
 
-    config = _config(options.config)
-    policy = _policy(options)
+    config, policy = _policy(options)
     effects = dry_run(policy, read_request(options.file, options.signal, config))
     if options.json:
         print(json.dumps({"policy": Policy(policy).hash, "effects": [plain(effect) for effect in effects]}))
@@ -123,38 +125,22 @@ def _dry_run(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from agenttracer.collector.privacy.explanation import changed_options, differences, plain
-    from agenttracer.collector.privacy.policy import Policy
+    from agenttracer.collector.cli.policy_diff import policy_diffs
 
-    old, new = (_redaction(_config(path), None).policy_for(None) for path in (options.old, options.new))
-    options_changed, keys = changed_options(old, new), differences(old, new)
-    hashes = (Policy(old).hash, Policy(new).hash)
-    if options.json:
-        print(
-            json.dumps(
-                {
-                    "policies": hashes,
-                    "options": {
-                        name: {"old": before, "new": after}
-                        for name, (before, after) in options_changed.items()
-                    },
-                    "keys": [{"old": plain(before), "new": plain(after)} for before, after in keys],
-                }
-            )
-        )
-        return 0
-    print(f"policy {hashes[0]} → {hashes[1]}" if hashes[0] != hashes[1] else f"the same policy: {hashes[0]}")
-    for name, (before, after) in options_changed.items():
-        print(f"  {name}: {json.dumps(before)} → {json.dumps(after)}")
-    for earlier, later in keys:
-        print(f"  {earlier.key}: {earlier.meaning} → {later.meaning}")
+    old, new = (_redaction(path, options.processor)[1] for path in (options.old, options.new))
+    diffs = policy_diffs(old, new)
+    _print(
+        options,
+        {**diffs[0].plain(), "overrides": [diff.plain() for diff in diffs[1:]]},
+        [line for diff in diffs for line in diff.lines()],
+    )
     return 0
 
 
 def _rotate_key(options: argparse.Namespace) -> int:
     from agenttracer.collector.privacy.key_file import EVERY_TENANT, read_or_make_keys
 
-    path = _redaction(_config(options.config), options.processor).key_file
+    path = _redaction(options.config, options.processor)[1].key_file
     keys = read_or_make_keys(path).rotated(options.tenant or EVERY_TENANT, forget=options.forget)
     try:
         keys.write(path)
@@ -162,6 +148,8 @@ def _rotate_key(options: argparse.Namespace) -> int:
         return _fail(f"the key file {path} can't be written ({error.strerror})")
     whose = f"tenant {options.tenant}" if options.tenant else "every tenant"
     old = "the older keys are forgotten" if options.forget else "older keys are kept, for erasure"
+    if options.forget and options.tenant:
+        old = "its own older keys are forgotten; what every tenant's key hashed before can still be found"
     _print(
         options,
         {"key_file": str(path), "epoch": keys.epoch, "tenant": options.tenant, "forgotten": options.forget},
@@ -173,37 +161,30 @@ def _rotate_key(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(path: str | None) -> Config | None:
-    """The collector's configuration; without one the defaults hold."""
-    from agenttracer.collector.config.load import load_config
+def _redaction(path: str | None, processor: str | None) -> tuple[Config | None, RedactionOptions]:
+    """The options of the redaction processor in a file, and the configuration if it is a whole one.
 
-    if path is None and not Path(_DEFAULT).exists():
-        return None
-    return load_config([path or _DEFAULT])
-
-
-def _redaction(config: Config | None, processor: str | None) -> RedactionOptions:
+    Without a file the defaults hold.
+    """
+    from agenttracer.collector.cli.policy_file import read_policy_file
     from agenttracer.collector.errors import ConfigError
     from agenttracer.collector.privacy.options import RedactionOptions
 
-    if config is None:
-        return RedactionOptions()
-    found = {
-        id: configured.options
-        for id, configured in config.processors.items()
-        if isinstance(configured.options, RedactionOptions) and processor in (None, id)
-    }
+    if path is None and not Path(_DEFAULT).exists():
+        return None, RedactionOptions()
+    config, policies = read_policy_file(path or _DEFAULT)
+    found = [options for id, options in policies.items() if processor in (None, id)]
     if len(found) != 1:
-        named = ", ".join(id for id in config.processors if id.partition("/")[0] == "redaction") or "none"
+        named = ", ".join(policies) or "none"
         raise ConfigError(f"name one redaction processor with --processor: there are {named}")
-    return next(iter(found.values()))
+    return config, found[0]
 
 
-def _policy(options: argparse.Namespace) -> PolicyOptions:
+def _policy(options: argparse.Namespace) -> tuple[Config | None, PolicyOptions]:
     from agenttracer.collector.privacy.explanation import override_for
 
-    redaction = _redaction(_config(options.config), options.processor)
-    return redaction.policy_for(override_for(redaction, options.tenant, options.agent))
+    config, redaction = _redaction(options.config, options.processor)
+    return config, redaction.policy_for(override_for(redaction, options.tenant, options.agent))
 
 
 def _print(options: argparse.Namespace, value: Any, lines: list[str]) -> None:

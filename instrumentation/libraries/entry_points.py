@@ -19,14 +19,22 @@ from agenttracer.instrumentation.guard import guard
 from agenttracer.instrumentation.libraries.installed import loaded_instrumentor
 from agenttracer.instrumentation.libraries.switching import SWITCHBOARD
 from agenttracer.instrumentation.libraries.table import BY_NAME
+from agenttracer.instrumentation.run_context import RunAttributes
 
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 
 def before_instrumentors() -> None:
-    """Switch off the capture of content before any instrumentor reads its variables."""
+    """Switch off the capture of content before any instrumentor reads its variables; let spans know their run.
+
+    The provider is the one that ``opentelemetry-instrument`` has just made, so it is ours to add to.
+    """
     with guard("content switches"):
         SWITCHBOARD.content_off()
+    with guard("run attributes"):
+        add = getattr(trace.get_tracer_provider(), "add_span_processor", None)
+        if add is not None:
+            add(RunAttributes())
 
 
 class _Instrumentor:

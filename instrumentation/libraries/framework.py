@@ -21,8 +21,7 @@ class Evidence(StrEnum):
     """What stands behind a row of the table."""
 
     AGENT = "agent"  # an agent of the framework ran: its steps, failures and tokens were checked
-    CALL = "call"  # a call ran: its steps were stored
-    SWITCH = "switch"  # switched on and off with the framework installed
+    CALL = "call"  # a call ran: its answer and its failure were checked
     DOCUMENTED = "documented"  # from the documentation
 
 

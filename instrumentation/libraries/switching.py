@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from importlib import import_module
+from inspect import getfullargspec
 from threading import RLock
 from typing import Any
 
@@ -128,12 +129,19 @@ def instrument(
     """Switch on what sees the installed frameworks; says what was done. Never raises into the program.
 
     ``only``, ``without``: names of frameworks as in the table. ``api_url`` and the rest: as of ``AgentTracer``
-    (``protocol``, ``headers``, ``tracer_provider``, …). Without an address a TracerProvider that the program has
+    (``protocol``, ``headers``, ``tracer_provider``, ``spool_dir``, …), bar what concerns a tracer's own runs, as
+    ``policy_file``. Without an address a TracerProvider that the program has
     set is used; if it has none, ours becomes the global one, for frameworks that have spans of their own.
     A second call adds what was left out of the first.
     """
     with guard("instrument"):
         SWITCHBOARD.content_off()
+        unknown = sorted(signals.keys() - getfullargspec(share_signals).kwonlyargs)
+        if unknown:  # one may be there to hold something back
+            warn_once(
+                "setup:options", "agenttracer: nothing is instrumented: no option %s", ", ".join(unknown)
+            )
+            return []
         try:
             provider = share_signals(api_url, **signals).tracer_provider
         except ValueError as error:  # ours, about the address, which it doesn't name

@@ -20,7 +20,7 @@ from typing import Final
 from agenttracer.instrumentation.libraries.framework import Evidence, Framework, Kind, Way
 
 _OURS = "agenttracer.instrumentation.libraries"
-_AGENT, _CALL, _SWITCH = Evidence.AGENT, Evidence.CALL, Evidence.SWITCH
+_AGENT, _CALL = Evidence.AGENT, Evidence.CALL
 
 
 def _ours(
@@ -76,20 +76,20 @@ FRAMEWORKS: Final = (
         (_native(None, "2", "3", _AGENT), _ours("mcp", "1.20", "2", _AGENT)),
         propagators=("openinference.instrumentation.mcp",),
     ),
-    Framework("strands", "strands-agents", "strands", (_native(None, "1.60", "2", _CALL),)),
-    Framework("google_adk", "google-adk", "google.adk", (_native(None, "2", "3", _CALL),)),
+    Framework("strands", "strands-agents", "strands", (_native(None, "1.60", "2", _AGENT),)),
+    Framework("google_adk", "google-adk", "google.adk", (_native(None, "2", "3", _AGENT),)),
     Framework(
         "agent_framework",
         "agent-framework-core",
         "agent_framework",
-        (_native("agent_framework", "1.20", "2", _SWITCH),),
+        (_native("agent_framework", "1.20", "2", _AGENT),),
     ),
     Framework(
         "autogen",
         "autogen-agentchat",
         "autogen_agentchat",
         (
-            _openinference("autogen_agentchat", "AutogenAgentChatInstrumentor", "0.1.22", "0.5.1", _SWITCH),
+            _openinference("autogen_agentchat", "AutogenAgentChatInstrumentor", "0.1.22", "0.5.1", _AGENT),
             _native(None, "0.5.1"),
         ),
         others=("autogen_agentchat",),
@@ -98,7 +98,7 @@ FRAMEWORKS: Final = (
         "smolagents",
         "smolagents",
         "smolagents",
-        (_openinference("smolagents", "SmolagentsInstrumentor", "0.1.43", "1.24", _CALL),),
+        (_openinference("smolagents", "SmolagentsInstrumentor", "0.1.43", "1.24", _AGENT),),
     ),
     Framework(
         "haystack",
@@ -107,14 +107,14 @@ FRAMEWORKS: Final = (
         (_openinference("haystack", "HaystackInstrumentor", "0.1.46", "2.18", _CALL),),
     ),
     Framework(
-        "dspy", "dspy", "dspy", (_openinference("dspy", "DSPyInstrumentor", "0.1.48", "2.6.22", _CALL),)
+        "dspy", "dspy", "dspy", (_openinference("dspy", "DSPyInstrumentor", "0.1.48", "2.6.22", _AGENT),)
     ),
     Framework(
         "agno",
         "agno",
         "agno",
         (
-            _openinference("agno", "AgnoInstrumentor", "1.0.15", "2.7.2", _CALL),
+            _openinference("agno", "AgnoInstrumentor", "1.0.15", "2.7.2", _AGENT),
             _genai("agno", "AgnoInstrumentor", "2", "4"),
         ),
     ),
@@ -140,7 +140,7 @@ FRAMEWORKS: Final = (
         "anthropic",
         "anthropic",
         (
-            _native(None, "2.11", "3", _SWITCH),
+            _native(None, "2.11", "3", _CALL),
             _genai("anthropic", "AnthropicInstrumentor", "0.51", "2.11"),
             _openinference("anthropic", "AnthropicInstrumentor", "3.1", "0.51"),
         ),

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.frameworks.environments import framework_python
+from tests.frameworks.others import CLIENTS, OTHERS_CALLED, Expected
 from tests.running_collector import RunningCollector, running_collector
 
 PROGRAMS = Path(__file__).parents[1] / "frameworks" / "programs"
@@ -33,11 +34,12 @@ OTHERS_THAT_TELL = {
 """Instrumentors that aren't ours and send the texts of errors with content off."""
 
 ROWS = """
-SELECT ScopeName, StepType, StepName, AgentName, ToolName, Model, InputTokens, OutputTokens, FailureType, FailureCode
+SELECT RunId, ScopeName, StepType, StepName, AgentName, ToolName, Model, InputTokens, OutputTokens,
+       FailureType, FailureCode
 FROM otel_traces WHERE ServiceName = '{}' ORDER BY Timestamp
 """
 RUNS = """
-SELECT Status, FailureType, FailureCode FROM agent_runs
+SELECT RunId, Status, FailureType, FailureCode FROM agent_runs
 WHERE RunId IN (SELECT RunId FROM otel_traces WHERE ServiceName = '{}') ORDER BY StartTime
 """
 
@@ -45,6 +47,7 @@ WHERE RunId IN (SELECT RunId FROM otel_traces WHERE ServiceName = '{}') ORDER BY
 class Row(NamedTuple):
     """A stored span."""
 
+    run: str
     scope: str
     step_type: str
     step: str
@@ -80,21 +83,6 @@ class Program:
     def name(self) -> str:
         return f"{self.framework}-{self.environment}"
 
-
-OTHERS_CALLED = {
-    "current": {
-        "strands": ("strands.telemetry.tracer", {"agent", "model"}),
-        "smolagents": ("openinference.instrumentation.smolagents", {"agent", "model", "tool"}),
-        "haystack": ("openinference.instrumentation.haystack", {"model"}),
-        "agno": ("openinference.instrumentation.agno", {"agent", "model", "tool"}),
-        "dspy": ("openinference.instrumentation.dspy", {"model"}),
-    },
-    "older": {
-        "litellm": ("openinference.instrumentation.litellm", {"model"}),
-        "google_adk": ("gcp.vertex.agent", {"agent", "model", "tool"}),
-    },
-}
-"""Environment → framework → the scope of its spans, and the step types among them."""
 
 FAILED_TOOL, REFUSED = ("partial", "tool", "timeout"), ("failure", "model", "rate_limited")
 AGENTS = frozenset({"support", "Support Agent"})
@@ -135,7 +123,7 @@ PROGRAMS_RUN = (
         TOOL,
         ERROR,
         "small-1-2026",
-        (),
+        (("partial", "tool", "error"), REFUSED),
     ),
     Program(
         "llama_index",
@@ -171,7 +159,8 @@ PROGRAMS_RUN = (
         MCP_TOOLS,
         ERROR,
         "small-1",
-        (),
+        # The first is no agent's: the client's own negotiation, before the run.
+        (("success", "", ""), ("partial", "tool", "error")),
     ),
     Program(
         "mcp",
@@ -203,7 +192,8 @@ class Stored:
     folder: Path
     output: dict[str, subprocess.CompletedProcess[str]]
     rows: dict[str, list[Row]]
-    runs: dict[str, list[tuple[str, str, str]]]
+    runs: dict[str, dict[str, tuple[str, str, str]]]
+    """Service → run → status, failure type, failure code, in the order of the runs."""
 
 
 def service(program: Program, mode: str) -> str:
@@ -251,7 +241,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
         folder,
         dict(zip(names, done, strict=True)),
         {name: [Row(*row) for row in found] for name, found in zip(names, rows, strict=True)},
-        {name: [tuple(row) for row in found] for name, found in zip(names, runs, strict=True)},
+        {name: {row[0]: tuple(row[1:]) for row in found} for name, found in zip(names, runs, strict=True)},
     )
 
 
@@ -304,7 +294,7 @@ def test_the_failures_are_stored(stored: Stored, program: Program, mode: str) ->
     assert (set() if program.framework == "mcp" else {"rate_limited"}) == failures["model"]
     assert {"tool", "model", ""} >= {row.failure_type or "" for row in rows}
     if program.runs:
-        assert list(program.runs) == stored.runs[service(program, mode)]
+        assert list(program.runs) == list(stored.runs[service(program, mode)].values())
 
 
 @pytest.mark.parametrize(("program", "mode"), CASES)
@@ -320,19 +310,54 @@ def test_models_and_tokens_are_stored(stored: Stored, program: Program, mode: st
     assert {"langgraph": 3, "mcp": 1}.get(program.framework, 2) == len(answered)
 
 
-@pytest.mark.parametrize("program", OTHER_PROGRAMS, ids=lambda program: program.environment)
-def test_other_frameworks_are_seen(stored: Stored, program: Program) -> None:
-    """By themselves or by an upstream instrumentor, each call with the types of its steps."""
+OTHER_CASES = [
+    pytest.param(program, name, expected, id=name)
+    for program in OTHER_PROGRAMS
+    for name, expected in OTHERS_CALLED[program.environment].items()
+]
+
+
+def rows_of(stored: Stored, program: Program, run_id: str) -> list[Row]:
+    """The rows of one run of a program that has many."""
     done = stored.output[service(program, "instrument")]
     assert 0 == done.returncode, done.stderr
-    rows = stored.rows[service(program, "instrument")]
+    return [row for row in stored.rows[service(program, "instrument")] if row.run == run_id]
 
-    for framework, (scope, step_types) in OTHERS_CALLED[program.environment].items():
-        # The answer of an agent is a model call like the others.
-        told = {
-            "model" if row.step_type in MODEL_CALLS else row.step_type for row in rows if row.scope == scope
-        }
-        assert step_types <= told, framework
+
+@pytest.mark.parametrize(("program", "name", "expected"), OTHER_CASES)
+def test_other_frameworks_steps_are_stored(
+    stored: Stored, program: Program, name: str, expected: Expected
+) -> None:
+    """By themselves or by an upstream instrumentor: the steps of an agent, its model's answers, its tool's failure."""
+    rows = rows_of(stored, program, name)
+    told = [row for row in rows if row.scope == expected.scope]
+    # The answer of an agent is a model call like the others.
+    step_types = {"model" if row.step_type in MODEL_CALLS else row.step_type for row in told}
+    answered = [row for row in rows if row.step_type in MODEL_CALLS and row.input_tokens]
+    tools = {row.tool for row in rows if row.step_type == "tool"}
+
+    assert expected.step_types <= step_types
+    assert {"choose_actions"} == {row.step for row in rows if row.step_type == "plan"}
+    assert {expected.tool_failure} - {""} == {row.failure_code for row in rows if row.failure_type == "tool"}
+    assert not expected.tool_failure or tools >= TOOL
+    if name not in CLIENTS:
+        assert {"search_kb"} == {row.step for row in rows if row.step_type == "retrieve"}
+    assert ({(12, 7)} if expected.has_tokens else set()) == {
+        (row.input_tokens, row.output_tokens) for row in answered
+    }
+    assert expected.status == stored.runs[service(program, "instrument")][name][0]
+
+
+@pytest.mark.parametrize(("program", "name", "expected"), OTHER_CASES)
+def test_other_frameworks_failures_are_stored(
+    stored: Stored, program: Program, name: str, expected: Expected
+) -> None:
+    """A model that is not there: its call has failed, and so has the run, with the call's failure."""
+    rows = rows_of(stored, program, f"{name}-refused")
+    runs = stored.runs[service(program, "instrument")]
+
+    assert (expected.refused, *expected.model_failure) == runs[f"{name}-refused"]
+    assert {expected.model_failure[1]} == {row.failure_code for row in rows if row.failure_type == "model"}
 
 
 def test_nothing_that_was_said_is_stored(stored: Stored) -> None:

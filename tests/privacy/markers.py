@@ -130,6 +130,7 @@ CONSTANTS = (
     "370400447707", "3704 0044 7707", "577-07-",
 )  # fmt: skip
 """What every marker has inside."""
+_REACH = 400  # characters: more than twice the longest marker
 CAPTURED = "CANARY"
 """What the captures' content is marked with since they were made."""
 
@@ -168,6 +169,9 @@ _NEEDLES = [
 ]
 
 
+_FOLDED = {needle.decode().lower() for name, needle, _ in _NEEDLES if "base64" in name or name in CONSTANTS}
+
+
 class Mint:
     """Makes markers, no two alike, and knows where each was put."""
 
@@ -191,7 +195,7 @@ class Mint:
         """(place, class) of the markers that stand in the bytes, as far as they are there in full."""
         if not leaks_in(data):
             return Counter()
-        text = data.decode(errors="replace").lower()
+        text = _neighbourhoods(data.decode(errors="replace").lower())
         words = set(re.findall(rf"{_WORD}[a-z]{{4}}", text))
         return Counter(
             origin
@@ -203,6 +207,18 @@ class Mint:
             for marker, origin in self.planted.items()
             if _WORD not in marker.lower() and marker.lower() in text
         )
+
+
+def _neighbourhoods(text: str) -> str:
+    """What stands around constants in a text in lower case: a store is large, and markers are many."""
+    starts = sorted(match.start() for constant in _FOLDED for match in re.finditer(re.escape(constant), text))
+    kept: list[str] = []
+    last = -_REACH
+    for at in starts:
+        if at - last > _REACH // 2:  # what is nearer stands in the last one's
+            kept.append(text[max(0, at - _REACH) : at + _REACH])
+            last = at
+    return "\0".join(kept)
 
 
 def letters(number: int) -> str:

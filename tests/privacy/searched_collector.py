@@ -32,7 +32,6 @@ from tests.running_collector import CONFIG, METHODS, RunningCollector, free_port
 
 TOKEN = "let-me-send"  # noqa: S105 - made up
 _PASSWORD = "let-me-write"  # noqa: S105 - made up
-_STORED = ("clickhouse", "prometheus", "artifacts", "debug")
 _GENERATED = ("numbers", "numbers_mt", "zeros", "zeros_mt", "primes", "unicode")
 _CONFIG = """\
 receivers:
@@ -158,7 +157,7 @@ class SearchedCollector:
             for sample in family.samples
             if sample.name == "agenttracer_items_waiting"
             and sample.value
-            and sample.labels["exporter"] in (*_STORED, "clickhouse/refusing")
+            and sample.labels["exporter"] != "debug/later"
         }
 
     def counters(self) -> Counter[str]:
@@ -210,12 +209,17 @@ class SearchedCollector:
 
 
 @contextlib.contextmanager
-def searched_collector(folder: Path) -> Iterator[SearchedCollector]:
-    """The shipped configuration with everything in addition that can write, ready."""
+def searched_collector(
+    folder: Path, more: str = "", environment: dict[str, str] | None = None
+) -> Iterator[SearchedCollector]:
+    """The shipped configuration with everything in addition that can write, and what else is given, ready."""
     ports = dict(zip(("guarded_grpc", "guarded_http", "clickhouse"), free_ports(3), strict=True))
     config = folder / "everything.yaml"
     config.write_text(_CONFIG.format(data=folder / "data", token=TOKEN, password=_PASSWORD, **ports))
-    with running_collector(folder, "--config", str(CONFIG), "--config", str(config)) as collector:
+    (folder / "more.yaml").write_text(more)
+    files = (CONFIG, config, folder / "more.yaml") if more else (CONFIG, config)
+    arguments = [argument for file in files for argument in ("--config", str(file))]
+    with running_collector(folder, *arguments, environment=environment) as collector:
         searched = SearchedCollector(collector, ports)
         searched.refuse()
         yield searched

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -161,6 +163,17 @@ def test_what_was_taken_is_counted(searched: SearchedCollector) -> None:
 
     assert totals["agent_redactions_total"] > 10_000
     assert totals["agent_policy_violations_total"] > 1000
+
+
+def test_the_ledger_answers_the_pages_question(searched: SearchedCollector) -> None:
+    """The query of docs/privacy.md: who sent what, by place, rule and action, and never a value."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "privacy.md").read_text()
+    (sql,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+
+    answer = searched.query(sql)
+
+    assert answer.count("\n") > 20
+    assert leaks_in(answer.encode()) == []
 
 
 def test_no_answer_has_a_marker(searched: SearchedCollector) -> None:

@@ -178,6 +178,21 @@ def test_rows_of_a_running_collector_are_left_to_it(
     assert 0 == main(["erase", "--tenant", "acme", "--yes"])
 
 
+def test_nothing_found_is_said_to_be_that(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped id must not look like an erasure; places that held nothing are counted, not listed."""
+    assert 0 == main(["erase", "--tenant", "acme", "--run", "run-0", "--yes"])
+    nothing = capsys.readouterr().out
+    assert 0 == main(["erase", "--tenant", "acme", "--run", "run-1", "--yes"])
+    something = capsys.readouterr().out
+
+    assert "nothing was found in" in nothing
+    assert "check the id and the tenant" in nothing
+    assert "place" not in nothing.split()
+    assert "waiting rows" in something
+    assert "dead letters" not in something
+    assert "other places" in something
+
+
 def test_no_collector_starts_meanwhile(
     journal: Journal, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -165,6 +165,78 @@ def test_diff_tells_where_two_configurations_differ(capsys: pytest.CaptureFixtur
     assert answer(capsys, "diff", old, old)["keys"] == []
 
 
+def test_diff_tells_whose_override_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A tenant's or an agent's policy that differs is told, though everybody else's is the same."""
+    old = config("old.yaml", overrides=[{"tenants": ["acme"], "mode": "custom"}])
+    overrides = [
+        {"tenants": ["acme"], "mode": "custom"},
+        {"tenants": ["globex", "initech"], "agents": ["evaluator"], "allowed_keys": ["my.note"]},
+        {"agents": ["auditor"], "redact_all_types": True},
+    ]
+    new = config("new.yaml", overrides=overrides, max_names=10)
+
+    found = answer(capsys, "diff", old, new)
+
+    assert found["policies"][0] == found["policies"][1]
+    assert found["options"] == {"max_names": {"old": 2000, "new": 10}}
+    assert [(diff["tenant"], diff["agent"], list(diff["options"])) for diff in found["overrides"]] == [
+        ("globex", "evaluator", ["allowed_keys"]),
+        ("initech", "evaluator", ["allowed_keys"]),
+        ("", "auditor", ["redact_all_types"]),
+    ]
+    main(["policy", "diff", old, new])
+    assert "tenant globex, agent evaluator: policy " in capsys.readouterr().out
+
+
+def test_diff_tells_a_change_for_everybody_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A tenant whose override replaces what changed, or that has none, is not told of again."""
+    old = config("old.yaml", overrides=[{"tenants": ["acme"], "mode": "custom"}])
+    new = config("new.yaml", mode="labels", overrides=[{"tenants": ["acme"], "mode": "custom"}])
+
+    found = answer(capsys, "diff", old, new)
+
+    assert list(found["options"]) == ["mode"]
+    assert found["overrides"] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["processors: {redaction: {allowed_keys: [my.note]}}", "allowed_keys: [my.note]"]
+)
+def test_a_policy_needs_no_pipelines(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """A file with the processor alone, or with its options alone, can be asked, tried and compared."""
+    Path("policy.yaml").write_text(text)
+    Path("request.pb").write_bytes(request(span("a", {"my.note": "x y"})).SerializeToString())
+    whole = config(allowed_keys=["my.note"])
+
+    assert answer(capsys, "explain", "my.note", "--config", "policy.yaml")["action"] == "text"
+    effects = answer(capsys, "dry-run", "request.pb", "--config", "policy.yaml")["effects"]
+    assert ("my.note", "keep") in {(effect["key"], effect["action"]) for effect in effects}
+    policies = answer(capsys, "diff", whole, "policy.yaml")["policies"]
+    assert policies[0] == policies[1]
+
+
+def test_a_policys_mistakes_are_told_like_a_configurations(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the file and the fix; a file that is none of both, too."""
+    Path("policy.yaml").write_text("allowd_keys: [my.note]")
+    Path("list.yaml").write_text("[1]")
+
+    assert main(["policy", "explain", "x", "--config", "policy.yaml"]) == 1
+    assert main(["policy", "explain", "x", "--config", "list.yaml"]) == 1
+    error = capsys.readouterr().err
+    assert 'policy.yaml: processors::redaction: error reading configuration for "redaction"' in error
+    assert 'did you mean "allowed_keys"?' in error
+    assert "list.yaml: must be a map" in error
+
+
+def test_forgetting_a_tenants_keys_says_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    """Hashes from before it had keys of its own were made with every tenant's, which stays."""
+    config(key_file="secret.key")
+
+    main(["policy", "rotate-key", "--tenant", "acme", "--forget"])
+
+    assert "what every tenant's key hashed before can still be found" in capsys.readouterr().out
+
+
 def test_rotate_key_makes_a_new_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     """In the configured file, for every tenant or for one."""
     config(key_file="secret.key")

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider
 
+from agenttracer import AgentTracer
 from agenttracer.instrumentation import guard
 from agenttracer.instrumentation.libraries import choice, entry_points, installed, switching
 from agenttracer.instrumentation.libraries.choice import State
 from agenttracer.instrumentation.libraries.framework import Framework, Kind, StandDown, Way
 from agenttracer.instrumentation.libraries.switching import Switchboard
+from agenttracer.instrumentation.shared import shared
 
 PROVIDER = NoOpTracerProvider()
 INSTRUMENTOR = """
@@ -229,3 +232,37 @@ def test_the_pre_instrument_hook_switches_content_off(
     board.off()
 
     assert ("false", "true") == (during, os.environ["TRACELOOP_TRACE_CONTENT"])
+
+
+def test_the_pre_instrument_hook_lets_spans_know_their_run(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spans of others in a run carry its id, with the provider that ``opentelemetry-instrument`` has made."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    monkeypatch.setattr(entry_points.trace, "get_tracer_provider", lambda: provider)
+    entry_points.before_instrumentors()
+    tracer = AgentTracer("support", tracer_provider=provider)
+
+    with tracer.start_run(run_id="r1"), provider.get_tracer("others").start_as_current_span("x") as span:
+        pass
+
+    assert "r1" == span.attributes["agent.run.id"]  # type: ignore[attr-defined]
+
+
+def test_an_option_that_it_has_not_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is switched on without it: one like ``policy_file`` is there to hold something back."""
+    with caplog.at_level(logging.WARNING):
+        outcomes = switching.instrument(api_url="http://localhost:9", policy_file="p.yaml", colour=1)
+
+    assert [] == outcomes
+    assert ["agenttracer: nothing is instrumented: no option colour, policy_file"] == caplog.messages
+
+
+def test_a_spool_is_taken_as_a_tracers(tmp_path: Path) -> None:
+    """``spool_dir`` and the other options of how to send are those of ``AgentTracer``."""
+    switching.instrument(only=[], api_url="http://localhost:9", spool_dir=tmp_path / "spool")
+    signals = shared()
+    switching.uninstrument(0.1)
+
+    assert signals is not None
+    assert signals.spool is not None

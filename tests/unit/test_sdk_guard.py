@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
-from agenttracer import AgentTracer
+from agenttracer import AgentTracer, make_provenance, tool
 from agenttracer.instrumentation import guard
 from tests.sdk_fakes import Recording
 
@@ -58,11 +58,49 @@ def test_no_argument_makes_a_call_raise(caplog: pytest.LogCaptureFixture) -> Non
             step.add_metadata(bad)
             step.add_metadata({bad: bad, "model": bad})
             step.fail(bad, bad)
+        list(run.attempts(bad, bad, type=bad))
+        with run.search_memory(bad, bad):
+            run.store_memory(bad, bad, bad, bad, bad)
+        tool(name=bad, metadata=bad)(len)("")
     run.set_status("partial")
     run.cancel()
+    tracer.cancel_run(bad)
+    tracer.record_metric(bad, bad, bad)
+    tracer.record_metrics(bad)
+    tracer.register(bad)
+    tracer.register_prompt_template(bad, bad, bad, bad)
+    tracer.register_tool(bad, bad, type=bad, version=bad)
+    tracer.record_learning_pattern(bad, bad, bad)
+    tracer.ingest_failure(bad, bad, bad, bad, steps=bad, started_at=bad, finished_at=bad)
+    make_provenance(bad, bad, provider=bad, prompt=bad, seed=bad, config=bad, code=bad, code_version=bad)
+    AgentTracer(bad, bad, "localhost:9").close(0)
 
     assert "failure" == run.status
     assert "alice" not in caplog.text
+
+
+class Word(str):
+    """A string with ideas of its own, as members of ``class Colour(str, Enum)`` have them."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("alice")
+
+
+def test_a_string_is_what_it_holds() -> None:
+    """Whatever its class prints it as: nothing of the program's runs for a name."""
+    recording = Recording()
+    with recording.tracer.start_run(run_id=Word("r1"), name=Word("a")) as run:
+        with run.step("tool", Word("look")) as step:
+            step.add_metadata({"tier": Word("gold"), "model": Word("small-1")})
+        run.store_memory("x", Word("fact"), 1.0, Word("m1"))
+
+    assert "r1" == run.id
+    assert ("look", "gold", "small-1") == tuple(
+        recording.attributes("execute_tool look")[key]
+        for key in ("agent.step.name", "agent.step.metadata.tier", "gen_ai.request.model")
+    )
+    memory = recording.attributes("upsert_memory store_memory")
+    assert ("m1", "fact") == (memory["agent.memory.id"], memory["agent.memory.kind"])
 
 
 def test_a_broken_provider_of_the_host_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -139,6 +139,7 @@ def test_a_monitored_agent_reports_by_itself() -> None:
     with grpc_collector() as collector:
         tracer = AgentTracer("support", api_url=f"http://127.0.0.1:{collector.port}")
         tracer.add_health_check("database", lambda: True)
+        tracer.add_health_check("cache", lambda: False)
         tracer.start_monitoring({"metrics_interval_seconds": 1, "enable_ai_monitoring": True})
         tracer.queue_run()
         with tracer.start_run() as run, run.step("model", "m") as step:
@@ -174,6 +175,13 @@ def test_a_monitored_agent_reports_by_itself() -> None:
     assert [1, 1, 1] == [
         last[f"agent.tasks.{name}"].sum.data_points[0].as_int for name in ("pending", "completed", "failed")
     ]
+    checks = {
+        {each.key: each.value.string_value for each in point.attributes}[
+            "agent.health.check.name"
+        ]: point.as_int
+        for point in last["agent.health.check"].gauge.data_points
+    }
+    assert {"database": 1, "cache": 0} == checks
     assert 812 == last["gen_ai.client.token.usage"].histogram.data_points[0].sum
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agenttracer import AgentTracer, current_run
 from agenttracer.instrumentation import guard
 from agenttracer.instrumentation.policy import read_policy
-from tests.sdk_fakes import Recording
+from tests.sdk_fakes import Recording, grpc_collector
 
 COLLECTOR = """
 receivers: {otlp: {}}
@@ -29,7 +30,7 @@ def _fresh_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_collectors_own_file_is_understood(tmp_path: Path) -> None:
-    """Its redaction processor's keys count; blocked wins over everything, numbers need no permission."""
+    """Its redaction processor's keys count; in custom mode a number needs permission like a text."""
     file = tmp_path / "otel-config.yaml"
     file.write_text(COLLECTOR)
 
@@ -42,9 +43,7 @@ def test_the_collectors_own_file_is_understood(tmp_path: Path) -> None:
         "agent.step.metadata.count": 3,
         "agent.step.metadata.cost": 1.5,
     }
-    assert ["agent.step.metadata.tier", "agent.step.name", "agent.step.metadata.count"] == list(
-        policy.apply(given)
-    )
+    assert ["agent.step.metadata.tier", "agent.step.name"] == list(policy.apply(given))
 
 
 def test_nothing_that_is_blocked_leaves(tmp_path: Path) -> None:
@@ -67,6 +66,31 @@ def test_nothing_that_is_blocked_leaves(tmp_path: Path) -> None:
     assert not [key for key in keys if "tier" in key or "user" in key or "result" in key or "kind" in key]
 
 
+def test_nothing_leaves_by_another_way(tmp_path: Path) -> None:
+    """Not with a stream's figures, in names of spans, on spans of others, with metrics, or on the resource."""
+    file = tmp_path / "policy.json"
+    file.write_text(
+        json.dumps({"mode": "custom", "allowed_keys": ["agent.step.type", "gen_ai.operation.name"]})
+    )
+    with grpc_collector() as received:
+        tracer = AgentTracer("support", "1", f"http://127.0.0.1:{received.port}", policy_file=file)
+        tracer.start_monitoring({"enable_ai_monitoring": True})
+        others = tracer._signals.tracer_provider.get_tracer("another")
+        with tracer.start_run(), others.start_as_current_span("others"):
+            with current_run().step("model", "alpha", metadata={"model": "beta", "input_tokens": 5}) as step:
+                list(step.stream("ab"))
+            with current_run().step("tool", "gamma"):
+                pass
+        tracer.close(10)
+
+    keys = {each.key for span in received.spans for each in span.attributes}
+    assert {"agent.step.type", "gen_ai.operation.name"} == keys
+    assert {"invoke_agent", "chat", "execute_tool", "others"} == {span.name for span in received.spans}
+    sent = str([*received.traces, *received.logs, *received.metrics])
+    assert "gen_ai.client.operation.duration" in sent
+    assert not [name for name in ("support", "alpha", "beta", "gamma", "host.name") if name in sent]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -76,6 +100,17 @@ def test_nothing_that_is_blocked_leaves(tmp_path: Path) -> None:
         ('{"allowed_keys": "a"}', "the policy's allowed_keys must be a list of strings"),
         ('{"blocked_key_patterns": ["("]}', "the policy has a pattern that is not a regular expression"),
         ('{"processors": {"normalize": {}}}', "the policy file has 0 redaction processors, not one"),
+        ('{"processors": {"redaction": [1]}}', "the policy file's redaction must be a mapping"),
+        (
+            '{"rules": [{"keys": ["a"]}]}',
+            "a rule's action must be one of keep, label, name, hash, drop, mask",
+        ),
+        ('{"rules": {"keys": ["a"]}}', "the policy's rules must be a list of mappings"),
+        ('{"extra_detectors": ["a"]}', "the policy's extra_detectors must be a mapping"),
+        (
+            '{"allowed_key_patterns": ["^[[:alpha:]]+$"]}',
+            "the policy's allowed_key_patterns has a class like [[:alpha:]], which the SDK can't read",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_and_nothing_is_sent(
@@ -113,6 +148,6 @@ def test_without_pyyaml_json_is_read_and_yaml_is_an_error(
     (tmp_path / "a.json").write_text('{"allowed_keys": ["a"]}')
     (tmp_path / "a.yaml").write_text("allowed_keys: [a]")
 
-    assert frozenset({"a"}) == read_policy(tmp_path / "a.json").allowed_keys
+    assert frozenset({"a"}) == read_policy(tmp_path / "a.json").allowed.names
     with pytest.raises(ValueError, match="pip install pyyaml"):
         read_policy(tmp_path / "a.yaml")

@@ -278,3 +278,37 @@ def test_a_run_in_a_generator_ends_with_it(recording: Recording) -> None:
     chunks.close()  # type: ignore[attr-defined]
 
     assert "cancelled" == recording.root["agent.run.status"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ({"gen_ai.operation.name": "execute_tool"}, "partial"),
+        ({"openinference.span.kind": "LLM"}, "partial"),
+        ({"openinference.span.kind": "AGENT"}, "success"),
+        ({"http.request.method": "GET"}, "success"),
+    ],
+)
+def test_a_failed_call_that_others_tell_of_makes_the_run_partial(
+    recording: Recording, kind: dict[str, str], status: str
+) -> None:
+    """A framework's own span of a tool counts like a step; one of its containers, or of a database, does not."""
+    others = recording.tracer_provider.get_tracer("framework")
+
+    with recording.tracer.start_run() as run, others.start_as_current_span("x", attributes=kind) as span:
+        span.set_status(StatusCode.ERROR)
+
+    assert status == run.status
+
+
+def test_a_call_that_a_later_attempt_makes_good_is_forgotten(recording: Recording) -> None:
+    """A framework's failed call in the first try of a step leaves no mark on a run that went well."""
+    others = recording.tracer_provider.get_tracer("framework")
+
+    with recording.tracer.start_run() as run:
+        for attempt in run.attempts("ask", 2):
+            with attempt, others.start_as_current_span("x", attributes={"gen_ai.operation.name": "chat"}):
+                if attempt.number == 1:
+                    raise TimeoutError
+
+    assert "success" == run.status

@@ -1,4 +1,4 @@
-"""A server that answers like OpenAI's: it calls the first tool it is offered once, then answers.
+"""A server that answers like OpenAI's and Anthropic's: it calls the first tool it is offered once, then answers.
 
 with fake_openai() as base_url: ...
 
@@ -25,6 +25,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, {"error": {"message": secret("model error"), "type": "x", "code": "y"}})
         elif self.path.endswith("/responses"):
             self._answer(200, _response(asked))
+        elif self.path.endswith("/messages"):
+            self._answer(200, _message(asked))
+        elif asked.get("stream"):
+            self._stream(_completion(asked))
         else:
             self._answer(200, _completion(asked))
 
@@ -35,6 +39,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def _stream(self, completion: dict[str, Any]) -> None:
+        """The answer in one piece, and then what it used."""
+        choice = completion["choices"][0]
+        for index, call in enumerate(choice["message"].get("tool_calls", ())):
+            call |= {"index": index, "type": "function"}
+        choice["delta"] = choice.pop("message")
+        usage = {**completion, "choices": []}
+        pieces = {**completion, "usage": None}, usage
+        data = "".join(
+            f"data: {json.dumps(piece | {'object': 'chat.completion.chunk'})}\n\n" for piece in pieces
+        )
+        body = f"{data}data: [DONE]\n\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *arguments: Any) -> None:
         """Say nothing."""
@@ -57,6 +79,19 @@ def _completion(asked: dict[str, Any]) -> dict[str, Any]:
         "model": f"{asked['model']}-2026",
         "choices": [{"index": 0, "message": message, "finish_reason": reason}],
         "usage": {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19},
+    }
+
+
+def _message(asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": f"{asked['model']}-2026",
+        "content": [{"type": "text", "text": secret("answer")}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 12, "output_tokens": 7},
     }
 
 
