@@ -29,6 +29,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from agenttracer.collector.component import Context, Erasable, Erasure, Exporter
 from agenttracer.collector.errors import Unavailable
 from agenttracer.exporters.clickhouse.connection import open_store
+from agenttracer.exporters.clickhouse.engine_memory import limit_kept_memory, release_unused_code
 from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
@@ -52,9 +53,12 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
     async def start(self) -> None:
         """Opens the store and brings its tables up to date; raises ``StartError`` if it can't."""
         if self.options.folder is not None:
+            limit_kept_memory()
             # Not in a thread: loading the engine changes the working folder of the process for a moment.
             import_module("chdb")
         self._client = await asyncio.to_thread(open_store, self.options, f"exporters::{self.context.id}")
+        if self.options.folder is not None:
+            release_unused_code()
         self._threads = ThreadPoolExecutor(len(Signal), thread_name_prefix=self.context.id)
 
     async def stop(self) -> None:
