@@ -1,7 +1,7 @@
 """Half of what a target can take, in an open loop: how long an answer takes, and how much memory it needs.
 
-    1  a closed loop   → spans a second, from the first request to the last row delivered
-    2  half of that    → answers from the time a request was due; memory while it runs, all processes together
+1  a closed loop   → spans a second, from the first request to the last row delivered
+2  half of that    → answers from the time a request was due; memory while it runs, all processes together
 """
 
 from __future__ import annotations
