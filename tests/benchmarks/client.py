@@ -16,7 +16,7 @@ import http.client
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -67,9 +67,17 @@ class Client:
         self._process.terminate()
         self._process.join()
 
-    def begin(self, address: str, *, first: int, count: int, requests_a_second: float = math.inf) -> None:
+    def begin(
+        self,
+        address: str,
+        *,
+        first: int,
+        count: int,
+        requests_a_second: float = math.inf,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Send a range of the requests, each at its time or as soon as another is answered."""
-        self._pipe.send((address, first, count, requests_a_second))
+        self._pipe.send((address, first, count, requests_a_second, headers or {}))
 
     def done(self) -> bool:
         """Whether all of them are answered."""
@@ -88,14 +96,21 @@ def _run(pipe: Connection, transport: str, requests: int, spans: int, in_flight:
     bodies = make_requests(requests, spans)
     pipe.send("ready")
     while True:
-        address, first, count, rate = pipe.recv()
+        address, first, count, rate, headers = pipe.recv()
         try:
-            pipe.send(_send_all(bodies[first : first + count], address, transport, in_flight, rate))
+            pipe.send(_send_all(bodies[first : first + count], address, transport, in_flight, rate, headers))
         except Exception as error:
             pipe.send(RuntimeError(f"the load could not be sent: {error}"))
 
 
-def _send_all(bodies: Sequence[bytes], address: str, transport: str, in_flight: int, rate: float) -> Sent:
+def _send_all(
+    bodies: Sequence[bytes],
+    address: str,
+    transport: str,
+    in_flight: int,
+    rate: float,
+    headers: Mapping[str, str],
+) -> Sent:
     waiting = iter(enumerate(bodies))
     seconds: list[float] = []
     refusals: list[int] = []
@@ -104,7 +119,7 @@ def _send_all(bodies: Sequence[bytes], address: str, transport: str, in_flight: 
         call = channel.unary_unary(_EXPORT)
 
         def work() -> None:
-            send = _over_grpc(call) if transport == "grpc" else _over_http(address)
+            send = _over_grpc(call) if transport == "grpc" else _over_http(address, headers)
             try:
                 refusals.append(_send_each(waiting, send, seconds, started, rate))
             except Exception as error:
@@ -153,11 +168,11 @@ def _over_grpc(call: grpc.UnaryUnaryMultiCallable) -> Send:
     return send
 
 
-def _over_http(address: str) -> Send:
+def _over_http(address: str, headers: Mapping[str, str]) -> Send:
     connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
 
     def send(body: bytes) -> bool:
-        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf", **headers})
         response = connection.getresponse()
         response.read()
         if response.status not in (200, 429, 503):

@@ -62,7 +62,7 @@ def measure(target: Target, load: Load, client: Client) -> Mapping[str, float]:
 
 def deliver(target: Target, client: Client, *, first: int, count: int, spans: int) -> Sent:
     """Send a range of the client's requests and wait until the target has delivered ``spans`` since its start."""
-    client.begin(target.address, first=first, count=count)
+    client.begin(target.address, first=first, count=count, headers=target.headers)
     while not client.done():
         target.delivered(spans)  # a look at what waits
         time.sleep(_LOOK_SECONDS)
