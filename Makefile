@@ -44,8 +44,8 @@ chaos: $(VENV)/test  # Break it for many rounds: kills, full disks, overload; CH
 soak: $(VENV)/test  # 20 minutes at 70 % of capacity: flat memory, bounded journal, fresh data; SOAK_MINUTES=20
 	$(BIN)/python -m tests.integration.chaos.soak --minutes $(or $(SOAK_MINUTES),20)
 
-bench: $(VENV)/test  # Measure CPU per span, beside the fastest collector there is; prints, asserts nothing
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/test  # Measure speed and memory beside Rotel, Phoenix and MLflow; writes docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks --document docs/benchmarks.md
 
 accuracy: $(VENV)/test  # How much of the labelled captures comes out right, by dialect, and every miss
 	$(BIN)/python -m tests.accuracy

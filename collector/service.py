@@ -16,7 +16,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from agenttracer.collector.allocator import keep_freed_memory
-from agenttracer.collector.component import Component, Context, Exporter, Extension, Processor, Receiver
+from agenttracer.collector.component import (
+    Component,
+    Context,
+    Exporter,
+    Extension,
+    Processor,
+    Receiver,
+    Worker,
+)
 from agenttracer.collector.config.model import Config, Configured
 from agenttracer.collector.delivery import Delivery
 from agenttracer.collector.errors import CollectorError
@@ -30,14 +38,16 @@ from agenttracer.collector.telemetry import Telemetry
 _log = logging.getLogger("agenttracer.service")
 _DRAIN_SECONDS = 10.0
 _RECEIPTS_SECONDS = 60.0
+_ALONE = Worker()
 R = TypeVar("R", bound=Component[Any])
 
 
 class Service:
     """One configuration, running."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, worker: Worker = _ALONE) -> None:
         self.config = config
+        self.worker = worker
         self.telemetry = Telemetry()
         self.extensions: dict[str, Extension[Any]] = {}
         self.exporters: dict[str, Exporter[Any]] = {}
@@ -121,7 +131,7 @@ class Service:
             await self.receivers[name].start()
 
     def _make(self, configured: Configured, role: type[R], *arguments: Any) -> R:
-        context = Context(configured.id, self.telemetry, self.extensions)
+        context = Context(configured.id, self.telemetry, self.extensions, self.worker)
         component = configured.cls(configured.options, context, *arguments)
         assert isinstance(component, role)
         return component
@@ -167,7 +177,9 @@ async def _stop(component: Component[Any]) -> None:
         _log.error("%s did not stop cleanly: %s", component.context.id, type(error).__name__)
 
 
-async def serve(load: Callable[[], Config]) -> None:
+async def serve(
+    load: Callable[[], Config], worker: Worker = _ALONE, on_ready: Callable[[], None] = lambda: None
+) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP loads the configuration again. Raises ``CollectorError``."""
     loop = asyncio.get_running_loop()
     wanted: asyncio.Queue[str] = asyncio.Queue()
@@ -179,12 +191,13 @@ async def serve(load: Callable[[], Config]) -> None:
 
     config = load()
     configure_logs(config.telemetry)
-    service = Service(config)
+    service = Service(config, worker)
     service.on_failure = fail
     started = time.monotonic()
     await service.start()
     settle()
     _log.info("ready after %.1f s: pipelines %s", time.monotonic() - started, ", ".join(config.pipelines))
+    on_ready()
     while (action := await wanted.get()) == "reload":
         try:
             config = load()
@@ -194,7 +207,7 @@ async def serve(load: Callable[[], Config]) -> None:
         _log.info("reloading")
         await service.stop()
         configure_logs(config.telemetry)
-        service = Service(config)
+        service = Service(config, worker)
         service.on_failure = fail
         await service.start()
         settle()
@@ -206,14 +219,16 @@ async def serve(load: Callable[[], Config]) -> None:
     _log.info("stopped")
 
 
-def run(load: Callable[[], Config]) -> int:
+def run(
+    load: Callable[[], Config], worker: Worker = _ALONE, on_ready: Callable[[], None] = lambda: None
+) -> int:
     """The process's whole life; returns its exit status, one sentence on stderr when it is not 0."""
     keep_freed_memory()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     # A thousand idle connections, the usual soft limit, must not keep the store from opening its files.
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
-        asyncio.run(serve(load))
+        asyncio.run(serve(load, worker, on_ready))
     except CollectorError as error:
         print(f"agenttracer: {error}", file=sys.stderr)
         return 1

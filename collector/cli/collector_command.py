@@ -41,9 +41,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _run(options: argparse.Namespace) -> int:
     from agenttracer.collector.service import run
+    from agenttracer.collector.workers import run_workers
 
-    # It loads before it does anything else, and again at each SIGHUP.
-    return run(loader(options))
+    load = loader(options)
+    # A single process loads before it does anything else, and again at each SIGHUP; so does each of several.
+    return run(load) if load().workers == 1 else run_workers(load)
 
 
 def _validate(options: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from agenttracer.collector.config.model import SECTIONS, Config, ServiceOptions
 from agenttracer.collector.config.problems import Path, Position, Problems, nearest
 from agenttracer.collector.config.read import Document, parse_value, read_yaml
 from agenttracer.collector.config.render import mark_secrets
+from agenttracer.collector.config.workers import check_workers
 from agenttracer.collector.errors import ConfigError
 
 _ROOT_KEYS = (*SECTIONS, "service")
@@ -49,6 +50,8 @@ def load_config(sources: Sequence[str], overrides: Sequence[str] = ()) -> Config
     service, service_tree = read_service(structure(tree.get("service")), problems)
     pipelines = check_service(service, declared, problems)
     problems.raise_any()
+    check_workers(service, declared, problems)
+    problems.raise_any()
     source = {section: _marked(declared[section]) for section in SECTIONS if section in tree}
     return Config(
         **{section: MappingProxyType(declared[section].components) for section in SECTIONS},
@@ -56,6 +59,7 @@ def load_config(sources: Sequence[str], overrides: Sequence[str] = ()) -> Config
         pipelines=MappingProxyType(pipelines),
         max_in_flight_mib=service.max_in_flight_mib,
         telemetry=service.telemetry,
+        workers=service.workers,
         source=MappingProxyType({**source, "service": mark_secrets(service_tree, ServiceOptions)}),
     )
 

@@ -88,6 +88,13 @@ class ServiceOptions(Options):
         description="Requests in memory that are not answered yet, shared by the tenants; clients are told to "
         "resend beyond.",
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that take requests, on the same ports, each with its own journal and limits. More "
+        "than one need a ClickHouse server.",
+    )
     telemetry: ServiceTelemetry = Field(
         default_factory=ServiceTelemetry, description="What the collector tells about itself."
     )
@@ -129,3 +136,4 @@ class Config:
     max_in_flight_mib: int
     telemetry: ServiceTelemetry
     source: Mapping[str, Any] = field(repr=False)
+    workers: int = 1

@@ -7,12 +7,18 @@ extensions:
 """
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Self
 
 from pydantic import Field
 
-from agenttracer.collector.component import Context, Extension, Options, Seconds
+from agenttracer.collector.component import Context, Extension, Options, Seconds, Worker
+from agenttracer.collector.errors import StartError
 from agenttracer.collector.journal import Journal
+
+_WORKER = "worker-"
 
 
 class FileStorageOptions(Options):
@@ -30,6 +36,12 @@ class FileStorageOptions(Options):
         default=900.0, description="How long a re-sent request is recognised and not stored again."
     )
 
+    def for_worker(self, worker: Worker) -> Self:
+        """The first worker's journal is where that of a single process is; the others' are in folders below it."""
+        if worker.number == 1:
+            return self
+        return self.model_copy(update={"directory": self.directory / f"{_WORKER}{worker.number}"})
+
 
 class FileStorage(Extension[FileStorageOptions]):
     """The journal as an extension: it starts before everything that needs it and stops last."""
@@ -45,11 +57,32 @@ class FileStorage(Extension[FileStorageOptions]):
         )
 
     async def start(self) -> None:
+        if self.context.worker.number == 1:
+            await asyncio.to_thread(self._check_nothing_is_left_behind)
         await asyncio.to_thread(self.journal.open)
         telemetry = self.context.telemetry
         telemetry.show_books(self.journal)
         telemetry.show("agenttracer_journal_bytes", lambda: self.journal.waiting_bytes)
         telemetry.show("otelcol_exporter_queue_capacity", lambda: self.journal.max_bytes)
 
+    def _check_nothing_is_left_behind(self) -> None:
+        """Journals of workers that there are no more: their rows were acknowledged, and nobody would deliver them."""
+        for folder in self.options.directory.glob(f"{_WORKER}*"):
+            number = folder.name.removeprefix(_WORKER)
+            if number.isdigit() and int(number) > self.context.worker.count and _has_rows(folder):
+                raise StartError(
+                    f"{self.context.id}: rows of a worker that is gone wait in {folder}; "
+                    f"start with service::workers: {number} until they are delivered."
+                )
+
     async def stop(self) -> None:
         await asyncio.to_thread(self.journal.close)
+
+
+def _has_rows(folder: Path) -> bool:
+    file = next(folder.glob("*.sqlite"), None)
+    if file is None:
+        return False
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+        (waiting,) = journal.execute("SELECT EXISTS (SELECT 1 FROM groups)").fetchone()
+    return bool(waiting)

@@ -20,6 +20,9 @@ Tables are the Collector's, with our columns behind them; they are made and migr
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
@@ -29,6 +32,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from agenttracer.collector.component import Context, Erasable, Erasure, Exporter
 from agenttracer.collector.errors import Unavailable
 from agenttracer.exporters.clickhouse.connection import open_store
+from agenttracer.exporters.clickhouse.engine_memory import limit_kept_memory, release_unused_code
 from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
@@ -37,6 +41,8 @@ from agenttracer.schemas.batch import Batch, Signal
 from agenttracer.schemas.flatten import flatten
 
 __all__ = ["ClickHouse", "ClickHouseOptions"]
+
+_NICE = 5
 
 
 class ClickHouse(Exporter[ClickHouseOptions], Erasable):
@@ -51,11 +57,19 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
 
     async def start(self) -> None:
         """Opens the store and brings its tables up to date; raises ``StartError`` if it can't."""
-        if self.options.folder is not None:
+        embedded = self.options.folder is not None
+        if embedded:
+            limit_kept_memory()
             # Not in a thread: loading the engine changes the working folder of the process for a moment.
             import_module("chdb")
-        self._client = await asyncio.to_thread(open_store, self.options, f"exporters::{self.context.id}")
-        self._threads = ThreadPoolExecutor(len(Signal), thread_name_prefix=self.context.id)
+        self._threads = ThreadPoolExecutor(
+            len(Signal), self.context.id, initializer=_give_way if embedded else None
+        )
+        self._client = await asyncio.get_running_loop().run_in_executor(
+            self._threads, open_store, self.options, f"exporters::{self.context.id}"
+        )
+        if embedded:
+            release_unused_code()
 
     async def stop(self) -> None:
         """Waits for inserts under way and closes the store."""
@@ -68,7 +82,7 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
 
     async def export(self, batch: Batch) -> None:
         """Inserts the rows of every table; raises ``Unavailable`` or ``Rejected`` at the first that fails."""
-        if self._threads is None:
+        if self._client is None or self._threads is None:
             raise Unavailable("the store is not open")
         await asyncio.get_running_loop().run_in_executor(self._threads, self._insert, batch)
 
@@ -91,3 +105,10 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         return ClickHouseErasure(
             self._client, cluster_name=options.cluster_name, is_embedded=options.folder is not None
         )
+
+
+def _give_way() -> None:
+    """For a thread and all that it starts: what clients wait for comes before inserts and merges."""
+    if sys.platform == "linux":  # where a thread has a priority of its own, and hands it on
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICE)

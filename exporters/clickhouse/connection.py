@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from itertools import count
 from typing import Any
 
 import clickhouse_connect
@@ -21,6 +23,9 @@ from agenttracer.schemas.embedded_store import is_open
 from agenttracer.schemas.migrate import Placement, SchemaError, apply, check
 
 _CONNECT_SECONDS = 10
+_UNKNOWN_TABLE = 60
+_ATTEMPTS = 5
+_ATTEMPT_SECONDS = 0.3
 _MIB = 1 << 20
 _UNKNOWN_DATABASE = 81
 _CAUSES = {
@@ -39,10 +44,7 @@ def open_store(options: ClickHouseOptions, who: str) -> Client:
         _make_folder(options.folder, who)
     client = _connect_to_database(options, who)
     try:
-        if options.create_schema:
-            engine = options.table_engine
-            apply(client, Placement(options.cluster_name, engine.name, engine.params))
-        check(client)
+        _make_schema(client, options)
     except SchemaError as error:
         client.close()
         hint = "" if options.create_schema else "; set create_schema: true, or make them"
@@ -51,6 +53,23 @@ def open_store(options: ClickHouseOptions, who: str) -> Client:
         client.close()
         raise StartError(f"{who} can't make its tables: {_cause(error)}.") from None
     return client
+
+
+def _make_schema(client: Client, options: ClickHouseOptions) -> None:
+    """Migrate and check. Every step may be repeated, and is: a view that another collector replaces, because it
+    starts at the same time, is missing for a moment."""
+    engine = options.table_engine
+    for attempt in count(1):
+        try:
+            if options.create_schema:
+                apply(client, Placement(options.cluster_name, engine.name, engine.params))
+            check(client)
+            return
+        except (SchemaError, ClickHouseError) as error:
+            passing = isinstance(error, SchemaError) or code_of(error) == _UNKNOWN_TABLE
+            if not (passing and options.create_schema) or attempt == _ATTEMPTS:
+                raise
+        time.sleep(_ATTEMPT_SECONDS)
 
 
 def _make_folder(folder: str, who: str) -> None:

@@ -9,7 +9,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from agenttracer.collector.component import ExporterOptions, Options, QueueBatch, Seconds, SendingQueue
+from agenttracer.collector.component import (
+    ExporterOptions,
+    Options,
+    QueueBatch,
+    Seconds,
+    SendingQueue,
+    Worker,
+)
 
 _EMBEDDED = "chdb://"
 
@@ -115,6 +122,14 @@ class ClickHouseOptions(ExporterOptions):
     def _key_with_certificate(self) -> Self:
         if bool(self.tls.cert_file) != bool(self.tls.key_file):
             raise ValueError("tls needs both cert_file and key_file, or neither")
+        return self
+
+    def for_worker(self, worker: Worker) -> Self:
+        """A server takes inserts from every process, the embedded store from the one that has it open."""
+        if self.folder is not None:
+            raise ValueError(
+                "chdb:// is open in one process only; give the endpoint of a server, http://host:8123"
+            )
         return self
 
     @property

@@ -24,7 +24,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from pydantic import Field, model_validator
 
-from agenttracer.collector.component import Context, Exporter, ExporterOptions, Seconds
+from agenttracer.collector.component import Context, Exporter, ExporterOptions, Seconds, Worker
 from agenttracer.collector.endpoint import Endpoint, bind
 from agenttracer.exporters.prometheus.aggregate import aggregate
 from agenttracer.exporters.prometheus.families import LOG_FAMILIES, SPAN_FAMILIES
@@ -65,6 +65,11 @@ class PrometheusOptions(ExporterOptions):
         if taken := sorted(_TAKEN_LABELS & self.const_labels.keys()):
             raise ValueError(f"`const_labels` can't name a label that the metrics have: {', '.join(taken)}")
         return self
+
+    def for_worker(self, worker: Worker) -> Self:
+        """Each worker counts what it delivers, and serves it on a port of its own: the first as configured."""
+        host, colon, port = self.endpoint.rpartition(":")
+        return self.model_copy(update={"endpoint": f"{host}{colon}{int(port) + worker.number - 1}"})
 
 
 class Prometheus(Exporter[PrometheusOptions]):

@@ -1,8 +1,8 @@
-"""Measures the collector beside Rotel, and the SDK beside OpenTelemetry's; prints it, and asserts nothing.
+"""Measures the collector beside others, and the SDK beside OpenTelemetry's; prints it, and asserts nothing.
 
-make bench
+make bench                                            all of it, and writes docs/benchmarks.md
 python -m tests.benchmarks --quick                    a look at whether it works
-python -m tests.benchmarks --only debug rotel --spans 10 --rounds 5 --json figures.json
+python -m tests.benchmarks --only debug rotel --spans 10 --in-flight 32 --rounds 5 --json figures.json
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.benchmarks.collector import Collector
+from tests.benchmarks.document import write_document
+from tests.benchmarks.environment import install
 from tests.benchmarks.grpc_floor import GrpcFloor
+from tests.benchmarks.half_load import measure_half_load
 from tests.benchmarks.measure import Load, measure
 from tests.benchmarks.redaction_cost import measure_redaction
 from tests.benchmarks.report import (
     machine,
+    print_half_load,
     print_machine,
     print_redaction,
     print_runs,
@@ -28,6 +32,7 @@ from tests.benchmarks.report import (
 )
 from tests.benchmarks.rotel import Rotel, install_rotel
 from tests.benchmarks.sdk import measure_sdk
+from tests.benchmarks.sqlite_servers import MLflow, Phoenix
 from tests.benchmarks.stages import measure_stages
 from tests.benchmarks.target import Target
 
@@ -37,26 +42,40 @@ _TARGETS: Mapping[str, Callable[[str], Target]] = {
     "rotel": Rotel,
     "floor": lambda transport: GrpcFloor(),
 }
+_SQLITE_SERVERS = {server.name: server for server in (Phoenix, MLflow)}
+_HALF_LOAD = "half-load"
 _STAGES = "stages"
 _REDACTION = "redaction"
 _SDK = "sdk"
 
-_LOADS = {1000: Load(1000, 400, warm_up=40, in_flight=8), 10: Load(10, 6000, warm_up=600, in_flight=32)}
-_QUICK = {1000: Load(1000, 16, warm_up=8, in_flight=8), 10: Load(10, 200, warm_up=64, in_flight=32)}
+_LOADS = {
+    1000: [Load(1000, 400, warm_up=40, in_flight=8)],
+    10: [Load(10, 6000, warm_up=600, in_flight=32), Load(10, 6000, warm_up=600, in_flight=256)],
+}
+_QUICK = {
+    1000: [Load(1000, 16, warm_up=8, in_flight=8)],
+    10: [Load(10, 400, warm_up=64, in_flight=32), Load(10, 800, warm_up=256, in_flight=256)],
+}
+_SQLITE_LOAD = Load(100, 60, warm_up=10, in_flight=4)
+_HALF_LOAD_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     options = _parser().parse_args(arguments)
     chosen = list(options.only)
-    version = "not measured"
-    if "rotel" in chosen:
-        try:
-            version = install_rotel()
-        except RuntimeError as error:
-            print(f"without Rotel: {error}", file=sys.stderr)
-            chosen.remove("rotel")
-    facts = machine(version)
+    versions = {}
+    for name, package in (
+        ("rotel", "rotel"),
+        *((each.name, each.package) for each in _SQLITE_SERVERS.values()),
+    ):
+        if name in chosen:
+            try:
+                versions[name] = install_rotel() if name == "rotel" else install(package)
+            except RuntimeError as error:
+                print(f"without {name}: {error}", file=sys.stderr)
+                chosen.remove(name)
+    facts = machine(versions)
     print_machine(facts)
     found: dict[str, object] = {"machine": facts}
     if _SDK in chosen:
@@ -74,19 +93,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [name for name in _TARGETS if name in chosen]
     if options.transport == "http" and "floor" in names:
         names.remove("floor")
-    for spans in options.spans if names else ():
-        load = (_QUICK if options.quick else _LOADS)[spans]
-        rounds = _run(names, load, options.transport, 1 if options.quick else options.rounds)
-        medians = _medians(rounds)
-        title = (
-            f"{spans}-span requests over {options.transport}, {load.in_flight} in flight, "
-            f"{load.requests * load.spans:,} spans, medians of {len(next(iter(rounds.values())))}"
+    loads = _QUICK if options.quick else _LOADS
+    count = 1 if options.quick else options.rounds
+    for load in (load for spans in options.spans for load in loads[spans] if names):
+        if load.spans == 10 and load.in_flight not in options.in_flight:
+            continue
+        found[f"{options.transport} {load.spans} {load.in_flight}"] = _compare(
+            names, load, options.transport, count
         )
-        print_runs(title, list(medians.items()))
-        found[f"{options.transport} {spans}"] = {"medians": medians, "rounds": rounds}
+    for name in (name for name in _SQLITE_SERVERS if name in chosen):
+        found[name] = _compare([name], _SQLITE_LOAD, _SQLITE_SERVERS[name].transport, 1)
+    if _HALF_LOAD in chosen:
+        found[_HALF_LOAD] = halves = {
+            f"{spans}-span requests": measure_half_load(
+                _TARGETS["store"](options.transport),
+                loads[spans][-1],
+                options.transport,
+                seconds=5.0 if options.quick else _HALF_LOAD_SECONDS,
+            )
+            for spans in options.spans
+        }
+        print_half_load(halves)
+    if options.document is not None:
+        write_document(options.document, facts, found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
     return 0
+
+
+def _compare(names: Sequence[str], load: Load, transport: str, count: int) -> dict[str, object]:
+    rounds = _run(names, load, transport, count)
+    medians = _medians(rounds)
+    title = (
+        f"{load.spans}-span requests over {transport}, {load.in_flight} in flight, "
+        f"{load.requests * load.spans:,} spans, medians of {count}"
+    )
+    print_runs(title, list(medians.items()))
+    return {"title": title, "medians": medians, "rounds": rounds}
 
 
 def _run(
@@ -97,7 +140,7 @@ def _run(
     with load.client(transport) as client:
         for _ in range(rounds):
             for name in names:
-                target = _TARGETS[name](transport)
+                target = _SQLITE_SERVERS[name]() if name in _SQLITE_SERVERS else _TARGETS[name](transport)
                 found.setdefault(target.name, []).append(measure(target, load, client))
     return found
 
@@ -117,12 +160,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_SDK, _STAGES, _REDACTION, *_TARGETS]
+    every = [_SDK, _STAGES, _REDACTION, *_TARGETS, *_SQLITE_SERVERS, _HALF_LOAD]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
+    parser.add_argument(
+        "--in-flight", nargs="+", type=int, choices=(32, 256), default=[32, 256], help="of 10-span requests"
+    )
     parser.add_argument("--transport", choices=("grpc", "http"), default="grpc", help="OTLP over what")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each target, in turns")
     parser.add_argument("--quick", action="store_true", help="one round of little: does it work?")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="write the tables to a page, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file, too")
     return parser
 

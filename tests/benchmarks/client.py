@@ -4,14 +4,19 @@ with Client("grpc", requests=400, spans=1000, in_flight=8) as client:
     client.begin("localhost:4317", first=0, count=40)
     while not client.done(): …
     client.result()
+    client.begin("localhost:4317", first=40, count=360, requests_a_second=12)
+
+In a closed loop a request follows an answer. With a rate the loop is open: requests have their times, and how
+long an answer took counts from there, so that what a slow one keeps waiting is seen, too.
 """
 
 from __future__ import annotations
 
 import http.client
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -62,9 +67,17 @@ class Client:
         self._process.terminate()
         self._process.join()
 
-    def begin(self, address: str, *, first: int, count: int) -> None:
-        """Send a range of the requests."""
-        self._pipe.send((address, first, count))
+    def begin(
+        self,
+        address: str,
+        *,
+        first: int,
+        count: int,
+        requests_a_second: float = math.inf,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send a range of the requests, each at its time or as soon as another is answered."""
+        self._pipe.send((address, first, count, requests_a_second, headers or {}))
 
     def done(self) -> bool:
         """Whether all of them are answered."""
@@ -83,15 +96,22 @@ def _run(pipe: Connection, transport: str, requests: int, spans: int, in_flight:
     bodies = make_requests(requests, spans)
     pipe.send("ready")
     while True:
-        address, first, count = pipe.recv()
+        address, first, count, rate, headers = pipe.recv()
         try:
-            pipe.send(_send_all(bodies[first : first + count], address, transport, in_flight))
+            pipe.send(_send_all(bodies[first : first + count], address, transport, in_flight, rate, headers))
         except Exception as error:
             pipe.send(RuntimeError(f"the load could not be sent: {error}"))
 
 
-def _send_all(bodies: Sequence[bytes], address: str, transport: str, in_flight: int) -> Sent:
-    waiting = iter(bodies)
+def _send_all(
+    bodies: Sequence[bytes],
+    address: str,
+    transport: str,
+    in_flight: int,
+    rate: float,
+    headers: Mapping[str, str],
+) -> Sent:
+    waiting = iter(enumerate(bodies))
     seconds: list[float] = []
     refusals: list[int] = []
     failures: list[Exception] = []
@@ -99,9 +119,9 @@ def _send_all(bodies: Sequence[bytes], address: str, transport: str, in_flight: 
         call = channel.unary_unary(_EXPORT)
 
         def work() -> None:
-            send = _over_grpc(call) if transport == "grpc" else _over_http(address)
+            send = _over_grpc(call) if transport == "grpc" else _over_http(address, headers)
             try:
-                refusals.append(_send_each(waiting, send, seconds))
+                refusals.append(_send_each(waiting, send, seconds, started, rate))
             except Exception as error:
                 failures.append(error)
 
@@ -118,10 +138,16 @@ def _send_all(bodies: Sequence[bytes], address: str, transport: str, in_flight: 
     return Sent(elapsed, sum(refusals), seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.99)])
 
 
-def _send_each(waiting: Iterator[bytes], send: Send, seconds: list[float]) -> int:
+def _send_each(
+    waiting: Iterator[tuple[int, bytes]], send: Send, seconds: list[float], begun: float, rate: float
+) -> int:
     refused = 0
-    for body in waiting:
-        started = time.perf_counter()
+    for number, body in waiting:
+        if rate < math.inf:
+            started = begun + number / rate
+            time.sleep(max(0.0, started - time.perf_counter()))
+        else:
+            started = time.perf_counter()
         while not send(body):
             refused += 1
             time.sleep(_RESEND_SECONDS)
@@ -142,11 +168,11 @@ def _over_grpc(call: grpc.UnaryUnaryMultiCallable) -> Send:
     return send
 
 
-def _over_http(address: str) -> Send:
+def _over_http(address: str, headers: Mapping[str, str]) -> Send:
     connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
 
     def send(body: bytes) -> bool:
-        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf", **headers})
         response = connection.getresponse()
         response.read()
         if response.status not in (200, 429, 503):

@@ -37,14 +37,14 @@ def measure(target: Target, load: Load, client: Client) -> Mapping[str, float]:
     """The measured load's figures, by column name. CPU counts until the process is quiet, so that what
     it puts off (merges, flushes) is in it."""
     with target:
-        _deliver(target, client, first=0, count=load.warm_up, spans=load.warm_up * load.spans)
-        _quiet(target.pid)
+        deliver(target, client, first=0, count=load.warm_up, spans=load.warm_up * load.spans)
+        quiet(target.pid)
         before = usage(target.pid)
         started = time.perf_counter()
         every = (load.warm_up + load.requests) * load.spans
-        sent = _deliver(target, client, first=load.warm_up, count=load.requests, spans=every)
+        sent = deliver(target, client, first=load.warm_up, count=load.requests, spans=every)
         seconds = time.perf_counter() - started
-        _quiet(target.pid)
+        quiet(target.pid)
         after = usage(target.pid)
     spans = load.requests * load.spans
     return {
@@ -60,8 +60,9 @@ def measure(target: Target, load: Load, client: Client) -> Mapping[str, float]:
     }
 
 
-def _deliver(target: Target, client: Client, *, first: int, count: int, spans: int) -> Sent:
-    client.begin(target.address, first=first, count=count)
+def deliver(target: Target, client: Client, *, first: int, count: int, spans: int) -> Sent:
+    """Send a range of the client's requests and wait until the target has delivered ``spans`` since its start."""
+    client.begin(target.address, first=first, count=count, headers=target.headers)
     while not client.done():
         target.delivered(spans)  # a look at what waits
         time.sleep(_LOOK_SECONDS)
@@ -74,7 +75,8 @@ def _deliver(target: Target, client: Client, *, first: int, count: int, spans: i
     return sent
 
 
-def _quiet(pid: int) -> None:
+def quiet(pid: int) -> None:
+    """Return when the process has next to nothing to do, or never stops having."""
     used = usage(pid).cpu_seconds
     for _ in range(_QUIET_WINDOWS):
         time.sleep(_QUIET_WINDOW_SECONDS)

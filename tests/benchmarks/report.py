@@ -14,7 +14,17 @@ from rich.table import Table
 _PACKAGES = ("agenttracer", "grpcio", "pyarrow", "ptars", "chdb-core")
 _WIDTH = 180
 
-_COLUMNS = {
+HALF_LOAD_COLUMNS = {
+    "capacity_spans_a_second": ("can take spans/s", "{:,.0f}"),
+    "spans_a_second": ("sent spans/s", "{:,.0f}"),
+    "cores": ("cores", "{:.2f}"),
+    "answer_p50_ms": ("ack p50 ms", "{:.0f}"),
+    "answer_p99_ms": ("p99 ms", "{:.0f}"),
+    "resident_mib": ("resident MiB", "{:.0f}"),
+    "peak_mib": ("peak MiB", "{:.0f}"),
+    "refused_requests": ("refused", "{:.0f}"),
+}
+COLUMNS = {
     "cpu_us_a_span": ("CPU µs/span", "{:.2f}"),
     "times_rotel": ("× Rotel", "{:.2f}"),
     "spans_a_second": ("spans/s", "{:,.0f}"),
@@ -30,8 +40,8 @@ _COLUMNS = {
 }
 
 
-def machine(rotel: str) -> dict[str, str]:
-    """Where the figures were measured, and of what; ``rotel`` is its version."""
+def machine(others: Mapping[str, str]) -> dict[str, str]:
+    """Where the figures were measured, and of what; ``others`` are the versions of what it is compared with."""
     packages = {package: version(package) for package in _PACKAGES}
     return {
         "cpu": _cpu_model(),
@@ -39,7 +49,7 @@ def machine(rotel: str) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         **packages,
-        "rotel": rotel,
+        **others,
     }
 
 
@@ -57,13 +67,13 @@ def print_machine(facts: Mapping[str, str]) -> None:
 
 def print_runs(title: str, rows: Sequence[tuple[str, Mapping[str, float]]]) -> None:
     """A row a target; what none of them can tell has no column."""
-    shown = [name for name in _COLUMNS if any(name in figures for _, figures in rows)]
+    shown = [name for name in COLUMNS if any(name in figures for _, figures in rows)]
     table = Table(box=None, header_style="bold")
     table.add_column("into", no_wrap=True)
     for name in shown:
-        table.add_column(_COLUMNS[name][0], justify="right", no_wrap=True)
+        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True)
     for target, figures in rows:
-        cells = (_COLUMNS[name][1].format(figures[name]) if name in figures else "" for name in shown)
+        cells = (COLUMNS[name][1].format(figures[name]) if name in figures else "" for name in shown)
         table.add_row(target, *cells)
     _print(title, table)
 
@@ -98,6 +108,17 @@ def print_sdk(figures: Mapping[str, Mapping[str, float]]) -> None:
     for name, one in figures.items():
         table.add_row(name, *(f"{one[key]:.2f}" for key in ("plain", "agenttracer", "times")))
     _print("What the SDK costs its program (CPU)", table)
+
+
+def print_half_load(figures: Mapping[str, Mapping[str, float]]) -> None:
+    """A row a kind of load."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("embedded store")
+    for title, _ in HALF_LOAD_COLUMNS.values():
+        table.add_column(title, justify="right")
+    for name, one in figures.items():
+        table.add_row(name, *(shown.format(one[key]) for key, (_, shown) in HALF_LOAD_COLUMNS.items()))
+    _print("At half of what it can take, requests at their times (open loop)", table)
 
 
 def _print(title: str, table: Table) -> None:

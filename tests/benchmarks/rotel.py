@@ -1,23 +1,17 @@
-"""Rotel, a collector in Rust: from PyPI into a folder of its own, its ClickHouse exporter into a sink.
-
-~/.cache/agenttracer-bench/rotel     made at the first run; delete it to get a newer one
+"""Rotel, a collector in Rust, its ClickHouse exporter into a sink.
 
 It neither redacts nor keeps anything on disk.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.benchmarks.environment import environment, install
 from tests.benchmarks.sink import Sink
 from tests.benchmarks.target import Target, free_port, run_server
-
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agenttracer-bench"
 
 
 class Rotel(Target):
@@ -48,20 +42,11 @@ class Rotel(Target):
 
 def install_rotel() -> str:
     """Its version, after installing it if it is missing; raises ``RuntimeError`` if that fails."""
-    environment = _CACHE / "rotel"
-    try:
-        if not _binary().exists():
-            subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-            subprocess.run(
-                [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--pre", "rotel"],
-                check=True,
-            )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise RuntimeError(f"rotel can't be installed: {error}") from error
-    (installed,) = _binary().parents[1].glob("rotel-*.dist-info")
-    return installed.stem.removeprefix("rotel-")
+    return install("rotel", "--pre")
 
 
 def _binary() -> Path:
-    found = sorted((_CACHE / "rotel").glob("lib/python*/site-packages/rotel/rotel-agent"))
-    return found[-1] if found else _CACHE / "rotel" / "rotel-agent"
+    found = sorted(environment("rotel").glob("lib/python*/site-packages/rotel/rotel-agent"))
+    if not found:
+        raise RuntimeError("Rotel's package has no program in it")
+    return found[-1]

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 60.0
 
 
@@ -23,6 +23,8 @@ class Target(ABC):
     name: str
     address: str
     pid: int
+    headers: ClassVar[Mapping[str, str]] = {}
+    """What requests over HTTP must carry."""
 
     def __enter__(self) -> Self:
         with ExitStack() as ends:

@@ -146,7 +146,7 @@ CASES = {
     "unknown key of service": (
         "service: {pipeline: {}}",
         "c.yaml:1: service: 'service' has invalid keys: pipeline; did you mean \"pipelines\"? "
-        "(valid keys: extensions, max_in_flight_mib, pipelines, telemetry)",
+        "(valid keys: extensions, max_in_flight_mib, pipelines, telemetry, workers)",
     ),
     "unknown key of a pipeline": (
         "service: {pipelines: {traces: {exporter: [x]}}}",

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from agenttracer.collector.component import Options, Seconds
+from agenttracer.collector.component import Options, Seconds, Worker
 from agenttracer.collector.endpoint import Endpoint, is_loopback
 
 
@@ -60,6 +60,12 @@ class ClickHouseHttpOptions(Options):
                         f"the user {name} needs a password, because the endpoint is open to other machines"
                     )
         return self
+
+    def for_worker(self, worker: Worker) -> Self:
+        """There is one embedded store, and one process that has it."""
+        raise ValueError(
+            "serves the embedded store, which one process has open; run it as a process of its own"
+        )
 
     @property
     def folder(self) -> str:

@@ -17,7 +17,8 @@ from typing import NoReturn
 
 import grpc
 
-from agenttracer.collector.endpoint import bind
+from agenttracer.collector.component import Worker
+from agenttracer.collector.endpoint import bind_as_worker
 from agenttracer.collector.errors import StartError
 from agenttracer.collector.receivers.otlp.answers import Answers
 from agenttracer.collector.receivers.otlp.delivery import Delivery
@@ -50,12 +51,14 @@ class GrpcServer:
     async def start(self) -> None:
         """Raises ``StartError``."""
         tls = self._options.tls
+        worker = self._delivery.context.worker
         credentials = None if tls is None else await asyncio.to_thread(grpc_credentials, tls, self._who)
         server = self._server = grpc.aio.server(
-            handlers=(_Handlers(self._delivery),), options=channel_arguments(self._options)
+            handlers=(_Handlers(self._delivery),),
+            options=channel_arguments(self._options, shares_port=worker.count > 1),
         )
         # gRPC opens its own sockets, is content with one address of several, and can't say why one failed.
-        for address in await asyncio.to_thread(_probe, self._options.endpoint, self._who):
+        for address in await asyncio.to_thread(_probe, self._options.endpoint, self._who, worker):
             try:
                 if credentials is None:
                     self.port = server.add_insecure_port(address)
@@ -72,7 +75,7 @@ class GrpcServer:
             await server.stop(self._grace_seconds)
 
 
-def channel_arguments(options: GrpcProtocol) -> list[tuple[str, int]]:
+def channel_arguments(options: GrpcProtocol, *, shares_port: bool = False) -> list[tuple[str, int]]:
     """The options as gRPC's own; a zero that means "no limit" there is left out."""
     server, policy = options.keepalive.server_parameters, options.keepalive.enforcement_policy
     limits = {
@@ -86,7 +89,7 @@ def channel_arguments(options: GrpcProtocol) -> list[tuple[str, int]]:
     }
     return [
         # Without this a second collector would share the port in silence, and get half of the requests.
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(shares_port)),
         # Holds for the message as sent and, since grpcio 1.83.2, while it is decompressed.
         ("grpc.max_receive_message_length", options.max_recv_msg_size_mib * 1024 * 1024),
         ("grpc.keepalive_permit_without_calls", int(policy.permit_without_stream)),
@@ -98,8 +101,9 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _probe(endpoint: str, who: str) -> list[str]:
-    sockets = bind(endpoint, who)
+def _probe(endpoint: str, who: str, worker: Worker) -> list[str]:
+    # Without listening, because what a client sent to a socket that is closed again would be refused.
+    sockets = bind_as_worker(endpoint, who, worker, listening=worker.count == 1)
     addresses = [open_socket.getsockname()[:2] for open_socket in sockets]
     families = [open_socket.family for open_socket in sockets]
     for open_socket in sockets:

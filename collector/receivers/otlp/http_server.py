@@ -17,7 +17,7 @@ from aiohttp import web
 
 from agenttracer.collector.component import Accepted
 from agenttracer.collector.decode.otlp_json import json_to_protobuf
-from agenttracer.collector.endpoint import bind
+from agenttracer.collector.endpoint import bind_as_worker
 from agenttracer.collector.errors import Rejected, Unavailable
 from agenttracer.collector.receivers.otlp.cors import CorsPolicy
 from agenttracer.collector.receivers.otlp.delivery import Delivery, late
@@ -82,7 +82,7 @@ class HttpServer:
         """Raises ``StartError``."""
         tls = None if self._options.tls is None else ssl_context(self._options.tls, self._who)
         await self._runner.setup()
-        for open_socket in bind(self._options.endpoint, self._who):
+        for open_socket in bind_as_worker(self._options.endpoint, self._who, self._delivery.context.worker):
             self.port = open_socket.getsockname()[1]
             await web.SockSite(self._runner, open_socket, ssl_context=tls).start()
 

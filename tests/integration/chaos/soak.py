@@ -12,6 +12,7 @@ Ends with 1 if memory grew, the journal was not bounded, or freshness was 2 s or
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import threading
@@ -46,11 +47,13 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--minutes", type=float, default=20.0)
     options.add_argument("--share", type=float, default=0.7)
+    options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the collector")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="agenttracer-soak-") as name:
         (port,) = free_ports(1)
         folder = Path(name)
         changes = (
+            *chosen.set,
             f"extensions.clickhouse_http={{endpoint: 'localhost:{port}', path: {folder}/data/clickhouse}}",
             "service.extensions=[health_check, file_storage, clickhouse_http]",
         )
@@ -63,6 +66,7 @@ def _soak(collector: RunningCollector, port: int, seconds: float, share: float) 
     capacity = _measure_capacity(collector)
     rate = capacity * share
     print(f"capacity {capacity:,.0f} spans/s; {share:.0%} of it for {seconds / 60:g} minutes", flush=True)
+    print(f"the machine has {os.cpu_count()} cores, its load is {os.getloadavg()[0]:.1f}", flush=True)
     memory: list[float] = []
     journal: list[float] = []
     fresh = Freshness(collector, port)
@@ -80,7 +84,8 @@ def _soak(collector: RunningCollector, port: int, seconds: float, share: float) 
         if len(memory) % 12 == 0:
             print(
                 f"{(time.monotonic() - begun) / 60:5.1f} min  memory {memory[-1] / 2**20:6.0f} MiB  "
-                f"journal {journal[-1] / 2**20:5.1f} MiB  fresh p99 {fresh.p99():.2f} s",
+                f"journal {journal[-1] / 2**20:5.1f} MiB  fresh p50 {fresh.p50():.2f} p99 {fresh.p99():.2f} s  "
+                f"load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
     sent, refused = pipe.recv()
