@@ -65,8 +65,11 @@ class ExportQueue(Generic[Item]):
         batch_items: int = 512,
         batch_bytes: int = 4 * 2**20,
         interval_seconds: float = 1.0,
+        keep: Callable[[Sequence[Item]], bool] | None = None,
     ) -> None:
+        """``keep``: takes what waits when the queue is closed before it could be sent; False when it can't."""
         self._connect = connect
+        self._keep = keep
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._batch_items = min(batch_items, max_items)
@@ -151,19 +154,21 @@ class ExportQueue(Generic[Item]):
         return done
 
     def _give_up_waiting(self) -> float:
-        """Drop what waits, or hand it to a sender that keeps it, which gets a moment for what is being sent."""
+        """Drop what waits, or have it kept; whoever sends gets a moment then to keep what is being sent.
+
+        Not asked of the sender: a short program ends before the transport is loaded.
+        """
         items = [item for item, _ in self._waiting]
         self._waiting.clear()
-        keep = getattr(self._sender, "keep", None)
         self._held_items -= len(items)
         kept = False
-        if keep is not None and items:
+        if self._keep is not None and items:
             with guard("spool"):
-                kept = keep(items)
+                kept = self._keep(items)
         self._finished += len(items)
         self._sent += len(items) if kept else 0
         self._drops["not_sent"] += 0 if kept else len(items)
-        return 0.0 if keep is None else 0.5
+        return 0.0 if self._keep is None else 0.5
 
     def _start_thread(self) -> bool:
         thread = threading.Thread(target=self._work, name=THREAD_NAME, daemon=True)

@@ -67,9 +67,10 @@ class HostMetrics:
 def _watch_gpus(meter: Meter) -> None:
     try:
         import pynvml
-    except ImportError:
+
+        pynvml.nvmlInit()
+    except Exception:  # not installed, or no driver: many install it where there is no GPU
         return
-    pynvml.nvmlInit()
     gpus = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
 
     def each(read: Callable[[Any], float]) -> Callable[[], list[Observation]]:

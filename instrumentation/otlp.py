@@ -86,6 +86,19 @@ def connector(
     return connect
 
 
+def keeper(signal: Signal, spool: Spool | None) -> Callable[[Sequence[Any]], bool] | None:
+    """What keeps a signal's records when there is no more time to send them; it needs no transport."""
+    if spool is None:
+        return None
+
+    def keep(batch: Sequence[Any]) -> bool:
+        from agenttracer.instrumentation import spooling
+
+        return spooling.keep(spool, signal, batch)
+
+    return keep
+
+
 def _exporter(signal: Signal, endpoint: Endpoint, headers: Mapping[str, str]) -> Any:
     options: dict[str, Any] = {
         "endpoint": endpoint.signal_url(signal),

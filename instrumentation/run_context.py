@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry.context import Context, create_key, get_value, set_value
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -60,6 +60,7 @@ class RunScope:
         self.agent = agent
         self.signals = signals
         self.settings = settings
+        self.permitted = settings.permitted
         self.ai_metrics = ai_metrics
         self.tracer = signals.tracer
         self.lock = Lock()
@@ -71,10 +72,6 @@ class RunScope:
             semconv.GEN_AI_AGENT_NAME: agent.id,
         }
         """What every span of the run says about it."""
-
-    def permitted(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The attributes that the program's policy lets out."""
-        return self.settings.permitted(attributes)
 
     def next_sequence(self) -> int:
         """The place of the next step, from 1."""
@@ -130,14 +127,17 @@ class RunAttributes(SpanProcessor):
             if key not in present:
                 span.set_attribute(key, value)
 
-    @guarded("RunAttributes.on_end")
     def on_end(self, span: ReadableSpan) -> None:
         """Count a failed call of another's with the step or run that it ends in."""
-        if span.status.status_code is not StatusCode.ERROR or not _is_call_of_others(span):
-            return
-        position = current_position()
-        if position is not None:
-            position.add_failures(1)
+        if span.status.status_code is StatusCode.ERROR:
+            _count_failure(span)
+
+
+@guarded("RunAttributes.on_end")
+def _count_failure(span: ReadableSpan) -> None:
+    position = current_position()
+    if position is not None and _is_call_of_others(span):
+        position.add_failures(1)
 
 
 def _is_call_of_others(span: ReadableSpan) -> bool:

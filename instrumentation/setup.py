@@ -20,7 +20,7 @@ from agenttracer import __version__
 from agenttracer.instrumentation.endpoint import Endpoint
 from agenttracer.instrumentation.export_queue import ExportQueue
 from agenttracer.instrumentation.lazy_logs import LazyLoggerProvider
-from agenttracer.instrumentation.otlp import SpanQueueing, connector
+from agenttracer.instrumentation.otlp import SpanQueueing, connector, keeper
 from agenttracer.instrumentation.run_context import RunAttributes
 from agenttracer.instrumentation.settings import Settings
 
@@ -92,11 +92,14 @@ def make_own_signals(
             connector("traces", endpoint, headers, spool),
             max_items=max_queue_spans,
             interval_seconds=export_interval_seconds,
+            keep=keeper("traces", spool),
         )
         tracer_provider = own_tracer_provider(resource, SpanQueueing(span_queue))
     if logger_provider is None:
         log_queue = ExportQueue(
-            connector("logs", endpoint, headers, spool), interval_seconds=export_interval_seconds
+            connector("logs", endpoint, headers, spool),
+            interval_seconds=export_interval_seconds,
+            keep=keeper("logs", spool),
         )
         logger_provider = LazyLoggerProvider(resource, log_queue)
     return Signals(

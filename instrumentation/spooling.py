@@ -16,6 +16,18 @@ from agenttracer.instrumentation.spool import Spool
 from agenttracer.instrumentation.spool_codec import decode, encode
 
 
+def keep(spool: Spool, signal: str, batch: Sequence[Any]) -> bool:
+    """Put a batch into the spool; False when there is no room.
+
+    Artifacts are content, and content does not come to rest on this machine: they are lost, and counted.
+    """
+    if signal == "logs":
+        free = [item for item in batch if item.log_record.body is None]
+        spool.lost_artifacts += len(batch) - len(free)
+        batch = free
+    return not batch or spool.write(signal, encode(signal, batch), len(batch))
+
+
 class SpoolingSender:
     """For the spans or the log records of one queue; used from its thread alone."""
 
@@ -34,19 +46,8 @@ class SpoolingSender:
                 self._replay()
                 return True
             self._away_until = monotonic() + self._retry_seconds
-        return self.keep(batch)
-
-    def keep(self, batch: Sequence[Any]) -> bool:
-        """Put a batch into the spool without trying to send it; False when there is no room.
-
-        Artifacts are content, and content does not come to rest on this machine: they are lost, and counted.
-        """
         self._backlog = True
-        if self._signal == "logs":
-            free = [item for item in batch if item.log_record.body is None]
-            self._spool.lost_artifacts += len(batch) - len(free)
-            batch = free
-        return not batch or self._spool.write(self._signal, encode(self._signal, batch), len(batch))
+        return keep(self._spool, self._signal, batch)
 
     def shutdown(self) -> None:
         """Close the connection; what is in the spool stays."""

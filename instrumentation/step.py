@@ -30,8 +30,6 @@ from agenttracer.schemas.semconv import Operation, StepType
 _TYPES: Final = tuple(kind.value for kind in StepType)
 _MODEL_STEPS: Final = (StepType.MODEL, StepType.RESPOND)
 _CLIENT_STEPS: Final = (*_MODEL_STEPS, StepType.RETRIEVE)
-_NAMED: Final = {StepType.TOOL: semconv.GEN_AI_TOOL_NAME, StepType.AGENT: semconv.GEN_AI_AGENT_NAME}
-"""Steps whose name is that of what was called; an agent's is not the run's."""
 
 
 class StepParent(SpanBlock):
@@ -182,8 +180,12 @@ class Step(StepParent):
         }
         if self._operation is not None:
             attributes[semconv.GEN_AI_OPERATION_NAME] = self._operation.value
-        if self.type in _NAMED:
-            attributes[_NAMED[self.type]] = self.name
+        named = semconv.AGENT_STEP_NAME
+        if self.type is StepType.TOOL:
+            named = semconv.GEN_AI_TOOL_NAME
+        elif self.type is StepType.AGENT:  # another than the run's
+            named = semconv.GEN_AI_AGENT_NAME
+        attributes[named] = self.name
         if self._attempt is not None:
             attributes[semconv.AGENT_STEP_ATTEMPT] = self._attempt
             if self._attempt > 1:
@@ -192,9 +194,7 @@ class Step(StepParent):
         permitted = scope.permitted(attributes)
         self._started = monotonic()
         return scope.tracer.start_span(
-            span_name(
-                self._operation or self.type, permitted.get(_NAMED.get(self.type, semconv.AGENT_STEP_NAME))
-            ),
+            span_name(self._operation or self.type, permitted.get(named)),
             context=self._parent,
             kind=SpanKind.CLIENT if self.type in _CLIENT_STEPS else SpanKind.INTERNAL,
             start_time=self._start_ns,

@@ -181,3 +181,38 @@ def test_it_connects_with_the_first_item_not_with_the_first_batch() -> None:
 
     assert connected.wait(10)
     queue.close(1)
+
+
+def test_what_waits_is_kept_though_the_transport_is_not_loaded_yet() -> None:
+    """A program that ends at once, with a spool: nothing is lost, and no time is spent on the network."""
+    loading, kept = threading.Event(), list[int]()
+
+    def connect() -> FakeSender:
+        loading.wait(10)
+        return FakeSender()
+
+    def keep(items: Sequence[int]) -> bool:
+        kept.extend(items)
+        return True
+
+    queue: ExportQueue[int] = ExportQueue(connect, keep=keep)
+    for item in range(3):
+        queue.put(item)
+    queue.close(0)
+    loading.set()
+
+    assert [0, 1, 2] == kept
+    assert (3, 0) == (queue.stats().sent, queue.dropped)
+
+
+def test_what_can_not_be_kept_is_counted() -> None:
+    """A spool that is full, or that raises, loses what waits: the counter says so."""
+
+    def full(items: Sequence[int]) -> bool:
+        raise OSError
+
+    queue: ExportQueue[int] = ExportQueue(lambda: FakeSender(answer=False), keep=full, interval_seconds=10)
+    queue.put(1)
+    queue.close(0)
+
+    assert (0, 1) == (queue.stats().sent, queue.dropped)

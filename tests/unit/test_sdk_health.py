@@ -237,6 +237,25 @@ def test_gpus_are_measured_where_there_are_any(monkeypatch: pytest.MonkeyPatch) 
     assert {"hw.gpu.utilization": [0.5, 0.51], "hw.gpu.memory.usage": [1024, 1024]} == gpus
 
 
+def test_a_machine_without_a_gpu_is_no_news(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NVML's library is there, its driver is not: nothing is measured, and nothing said."""
+
+    def no_driver() -> None:
+        raise RuntimeError("NVML Shared Library Not Found")
+
+    nvml = ModuleType("pynvml")
+    nvml.nvmlInit = no_driver  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+
+    HostMetrics(provider, provider.get_meter("x")).close()
+    provider.shutdown()
+
+    assert [] == caplog.messages
+
+
 def test_the_monitoring_configuration_is_kept_in_its_ranges(caplog: pytest.LogCaptureFixture) -> None:
     """What is out of range stays at its default; the server's own settings are none of ours."""
     config = read_monitoring_config(

@@ -199,7 +199,8 @@ def test_an_interrupted_program_still_tells_of_its_run() -> None:
                 sys.executable,
                 "-c",
                 textwrap.dedent(f"""
-                    import sys, time
+                    import signal, sys, time
+                    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
                     sys.excepthook = lambda kind, error, traceback: print(kind.__name__, file=sys.stderr)
                     from agenttracer import AgentTracer
                     tracer = AgentTracer("support", api_url="http://127.0.0.1:{collector.port}")
@@ -303,9 +304,9 @@ def test_the_event_loop_is_never_blocked() -> None:
         return slowest
 
     with grpc_collector() as collector:
-        collector.delay_seconds = 0.5
+        collector.delay_seconds = 3
         tracer = AgentTracer("support", api_url=f"http://127.0.0.1:{collector.port}")
-        assert asyncio.run(main(tracer)) < 0.4
+        assert asyncio.run(main(tracer)) < 2
         tracer.close(0)
 
 

@@ -135,12 +135,16 @@ tracer = AgentTracer("support", api_url="http://127.0.0.1:1", spool_dir={str(tmp
 with tracer.start_run(run_id="lost", metadata={{"note": "a secret sentence"}}) as run:
     run.store_memory("a secret sentence")
     run.record_artifact("a.txt", "a secret sentence")
-tracer.close(0.3)
+tracer.close(30)  # as soon as the exporter has given up
 stats = tracer.stats()
 assert stats.spooled and (1, 1) == (stats.dropped, stats.lost_artifacts), stats
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        env={**os.environ, "OTEL_EXPORTER_OTLP_TIMEOUT": "0.3"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert 0 == done.returncode, done.stderr
     assert not [path for path in tmp_path.iterdir() if b"secret" in path.read_bytes()]
