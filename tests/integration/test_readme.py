@@ -87,8 +87,8 @@ def run_python(*arguments: str | Path) -> None:
 
 
 def wait_for_runs(store: Client, agent: str) -> list[Any]:
-    """The runs of an agent, once there are any."""
-    query = "SELECT Status, Steps FROM agent_runs WHERE AgentName = {agent:String}"
+    """The runs of an agent, once there are any that ended: that they started is stored before."""
+    query = "SELECT Status, Steps FROM agent_runs WHERE AgentName = {agent:String} AND Status != 'running'"
     deadline = time.monotonic() + 30
     while not (rows := store.query(query, parameters={"agent": agent}).result_rows):
         assert time.monotonic() < deadline, f"no run of {agent} came"
