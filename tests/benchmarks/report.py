@@ -46,6 +46,7 @@ def machine(others: Mapping[str, str]) -> dict[str, str]:
     return {
         "cpu": _cpu_model(),
         "cores": str(len(os.sched_getaffinity(0))),
+        "load before": f"{os.getloadavg()[0]:.1f}",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         **packages,

@@ -188,7 +188,7 @@ class Freshness(threading.Thread):
                 self._collector.export(Signal.TRACES, body)
                 query = f"SELECT count() FROM otel_traces WHERE TraceId = '{trace:032x}'"
                 while not client.query(query).result_rows[0][0]:
-                    time.sleep(0.02)
+                    time.sleep(0.05)
                 self._seconds.append(time.monotonic() - ended)
 
     def finish(self) -> None:
