@@ -30,7 +30,7 @@ UNION ALL
 SELECT
     TenantId,
     RunId,
-    f.TraceId,
+    TraceId,
     SpanId,
     f.ParentSpanId,
     f.StepSequence,
@@ -53,7 +53,7 @@ FROM agent_steps_folded AS f
 INNER JOIN
 (
     -- So that a filter by time finds the runs that are worth folding.
-    SELECT TenantId, RunId, RunKey, SpanId, Timestamp
+    SELECT TenantId, RunId, RunKey, TraceId, SpanId, Timestamp
     FROM agent_spans
     WHERE NOT IsLog AND StepType != '' AND RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
-) AS s USING (RunKey, TenantId, RunId, SpanId)
+) AS s USING (RunKey, TenantId, RunId, TraceId, SpanId)

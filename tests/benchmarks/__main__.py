@@ -2,6 +2,7 @@
 
 make bench
 python -m tests.benchmarks --quick                    a look at whether it works
+python -m tests.benchmarks --only queries --stored-spans 5000000 --store /var/tmp/spans
 python -m tests.benchmarks --only debug rotel --spans 10 --rounds 5 --json figures.json
 """
 
@@ -17,7 +18,8 @@ from pathlib import Path
 from tests.benchmarks.collector import Collector
 from tests.benchmarks.grpc_floor import GrpcFloor
 from tests.benchmarks.measure import Load, measure
-from tests.benchmarks.report import machine, print_machine, print_runs, print_stages
+from tests.benchmarks.queries import measure_queries
+from tests.benchmarks.report import machine, print_machine, print_queries, print_runs, print_stages
 from tests.benchmarks.rotel import Rotel, install_rotel
 from tests.benchmarks.stages import measure_stages
 from tests.benchmarks.target import Target
@@ -28,10 +30,13 @@ _TARGETS: Mapping[str, Callable[[str], Target]] = {
     "rotel": Rotel,
     "floor": lambda transport: GrpcFloor(),
 }
-_STAGES = "stages"
+_STAGES, _QUERIES = "stages", "queries"
 
 _LOADS = {1000: Load(1000, 400, warm_up=40, in_flight=8), 10: Load(10, 6000, warm_up=600, in_flight=32)}
 _QUICK = {1000: Load(1000, 16, warm_up=8, in_flight=8), 10: Load(10, 200, warm_up=64, in_flight=32)}
+
+
+_QUICK_STORED = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stages = measure_stages(quick=options.quick)
         print_stages(stages)
         found[_STAGES] = {f"{requests}x{spans}": figures for (requests, spans), figures in stages.items()}
+    if _QUERIES in chosen:
+        asked = measure_queries(_QUICK_STORED if options.quick else options.stored_spans, options.store)
+        print_queries(asked)
+        found[_QUERIES] = dict(asked)
     names = [name for name in _TARGETS if name in chosen]
     if options.transport == "http" and "floor" in names:
         names.remove("floor")
@@ -98,12 +107,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_STAGES, *_TARGETS]
+    every = [_STAGES, _QUERIES, *_TARGETS]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
     parser.add_argument("--transport", choices=("grpc", "http"), default="grpc", help="OTLP over what")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each target, in turns")
     parser.add_argument("--quick", action="store_true", help="one round of little: does it work?")
+    parser.add_argument(
+        "--stored-spans", type=int, default=50_000_000, help="how many spans queries are asked of"
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="keep the store of these spans, or use it again"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file, too")
     return parser
 

@@ -103,7 +103,9 @@ def test_steps_are_the_references(views: dict[str, dict[str, list[tuple[Any, ...
     expected = Counter((capture.name, call.kind) for capture in CAPTURES for call in fold(capture.rows()))
     names = STEPS.split(", ")
     rows = [dict(zip(names, row, strict=True)) for row in views[WHOLE]["steps"]]
-    actual = Counter((row["TenantId"], kind(row)) for row in rows if kind(row) in ("model", "tool", "retrieve"))
+    actual = Counter(
+        (row["TenantId"], kind(row)) for row in rows if kind(row) in ("model", "tool", "retrieve")
+    )
     assert expected == actual
 
 

@@ -68,7 +68,8 @@ REPEATABLE = re.compile("IF NOT EXISTS|CREATE OR REPLACE VIEW|NOT IN")
 def test_every_file_is_one_statement_that_may_be_repeated() -> None:
     """So that a crash between a statement and its record is mended by running it again."""
     statements = [
-        "\n".join(line for line in step.sql.splitlines() if not line.lstrip().startswith("--")) for step in STEPS
+        "\n".join(line for line in step.sql.splitlines() if not line.lstrip().startswith("--"))
+        for step in STEPS
     ]
     assert [] == [
         sql
@@ -119,7 +120,9 @@ def test_a_new_file_is_applied_to_an_existing_store(client: Client) -> None:
 
 def test_a_view_that_changed_is_replaced(client: Client) -> None:
     """Also one that feeds a table: the next insert goes through its new query."""
-    table = Migration(97, "kept", "CREATE TABLE IF NOT EXISTS kept{on_cluster} (A Int8) ENGINE = {engine} ORDER BY A")
+    table = Migration(
+        97, "kept", "CREATE TABLE IF NOT EXISTS kept{on_cluster} (A Int8) ENGINE = {engine} ORDER BY A"
+    )
     source = Migration(96, "came", table.sql.replace("kept", "came"))
     feed = "CREATE MATERIALIZED VIEW IF NOT EXISTS feed{on_cluster}\nTO kept\nAS SELECT toInt8(A * 2) AS A\nFROM came"
     view = "CREATE OR REPLACE VIEW seen{on_cluster}\nAS SELECT A FROM kept"
@@ -128,7 +131,9 @@ def test_a_view_that_changed_is_replaced(client: Client) -> None:
         Migration(98, "feed", feed.replace("* 2", "* 3")),
         Migration(99, "seen", view.replace("SELECT A", "SELECT -A AS A")),
     ]
-    assert [STEPS[0].name, "came", "kept", "feed", "seen"] == migrate.apply(client, steps=[STEPS[0], source, table, *older])
+    assert [STEPS[0].name, "came", "kept", "feed", "seen"] == migrate.apply(
+        client, steps=[STEPS[0], source, table, *older]
+    )
     assert ["feed", "seen"] == migrate.apply(client, steps=[STEPS[0], source, table, *newer])
     assert [] == migrate.apply(client, steps=[STEPS[0], source, table, *newer])
     client.command("INSERT INTO came VALUES (1)")
@@ -146,7 +151,9 @@ def test_a_store_without_the_derived_tables_gets_them_with_what_it_holds(client:
         "('r', 'r', 'inner', 'outer', now64(9), 'model', 'timeout', 4294967295)"
     )
     migrate.apply(client)
-    steps = client.query("SELECT SpanId, StepType, FailureCode FROM agent_steps ORDER BY StepSequence").result_rows
+    steps = client.query(
+        "SELECT SpanId, StepType, FailureCode FROM agent_steps ORDER BY StepSequence"
+    ).result_rows
     assert [("root", "agent", ""), ("outer", "model", "timeout")] == steps
     assert [("timeout",)] == client.query("SELECT FailureCode FROM agent_failures").result_rows
 
