@@ -12,6 +12,9 @@ import pyarrow.compute as pc
 
 from agenttracer.schemas.batch import Batch, Kind, Place
 
+PLACES = np.arange(len(Place) + 1, dtype=np.uint8)
+"""Of the column's own type: to search with any other would make a copy of the column."""
+
 Index = npt.NDArray[np.int64]
 """For each owner the row of the attribute table that holds its value, -1 for none."""
 
@@ -43,7 +46,7 @@ def view(batch: Batch) -> View:
         key.indices.to_numpy(),
         table.column("owner").to_numpy(),
         table.column("kind").to_numpy(),
-        np.searchsorted(places, np.arange(len(Place) + 1)),
+        np.searchsorted(places, PLACES),
     )
 
 
@@ -114,16 +117,27 @@ def map_values(values: pa.Array, table: Mapping[str, str], default: str | None =
 def compact(dictionary: pa.DictionaryArray) -> pa.DictionaryArray:
     """The same values, the dictionary without entries that none of them uses: an entry that was dropped
     from the rows must not travel on in the dictionary."""
-    indices = dictionary.indices.to_numpy(zero_copy_only=False)
-    held = ~np.isnan(indices) if indices.dtype.kind == "f" else np.ones(len(indices), bool)
-    used = np.unique(indices[held].astype(np.int64))
-    if len(used) == len(dictionary.dictionary):
+    count = len(dictionary.dictionary)
+    held = None
+    codes = dictionary.indices.to_numpy(zero_copy_only=False)
+    if dictionary.null_count:
+        held = ~np.isnan(codes)
+        codes = np.where(held, codes, 0).astype(np.int64)
+    used = np.zeros(count, bool)
+    used[codes if held is None else codes[held]] = True
+    if used.all():
         return dictionary
-    new_code = np.zeros(len(dictionary.dictionary), np.int32)
-    new_code[used] = np.arange(len(used), dtype=np.int32)
-    safe = np.where(held, indices, 0).astype(np.int64)
-    codes = new_code[safe] if len(new_code) else np.zeros(len(indices), np.int32)
+    new_code = (np.cumsum(used) - 1).astype(np.int32)
+    new_codes = new_code[codes] if count else np.zeros(len(codes), np.int32)
     return pa.DictionaryArray.from_arrays(
-        pa.array(codes, pa.int32(), mask=~held if not held.all() else None),
-        dictionary.dictionary.take(pa.array(used)),
+        pa.array(new_codes, mask=None if held is None else ~held),
+        dictionary.dictionary.filter(pa.array(used)),
     )
+
+
+def with_attributes(table: pa.RecordBatch, added: pa.RecordBatch) -> pa.RecordBatch:
+    """Both together, sorted by place and owner as before."""
+    both = pa.Table.from_batches([table, added]).unify_dictionaries().combine_chunks().to_batches()[0]
+    merged = both.take(pc.sort_indices(both, sort_keys=[("place", "ascending"), ("owner", "ascending")]))
+    index = merged.schema.get_field_index("key")
+    return merged.set_column(index, merged.schema.field(index), compact(merged.column(index)))

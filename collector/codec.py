@@ -1,6 +1,6 @@
 """A batch as bytes, for the journal: what is stored, small, and cheap for ten rows as for ten thousand.
 
-    header (JSON: version, signal, tables, columns, sizes) ‖ LZ4 of one Arrow message a table
+    checksum ‖ header (JSON: version, signal, tables, columns, sizes) ‖ LZ4 of one Arrow message a table
 
 Not an Arrow IPC stream: writing the schemas of a batch's tables costs 0.8 ms, whatever its size, which
 is all that a request of ten spans may cost. Here the header names the columns that hold anything,
@@ -14,15 +14,20 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 
+from agenttracer.collector.attributes import PLACES
 from agenttracer.schemas.batch import Batch, Place, Signal
 from agenttracer.schemas.tables import STORED
 
 _VERSION = 1
 _HEADER_LENGTH = struct.Struct("<I")
+_CHECKED = struct.Struct("<II")
+_IS_CHECKED = 1 << 31  # of the first number, which is a length in payloads of the first release
 _POINTERS = {"Resource": "resources", "Scope": "scopes", "Metric": "metrics", "Owner": "rows"}
 _OWNERS = {
     Place.RESOURCE: "resources",
@@ -35,14 +40,19 @@ _OWNERS = {
 }
 
 
+class DamagedError(ValueError):
+    """Bytes that are not those that were packed. Arrow doesn't look at what it is given, and would crash on it."""
+
+
 def pack(batch: Batch) -> bytes:
-    """The stored columns of a batch; raises ``KeyError`` for a table that the batch lacks and
-    ``TypeError`` for a column of another type than its declaration."""
+    """The stored columns of a batch; raises ``TypeError`` for a column of another type than its declaration."""
     tables: dict[str, tuple[int, list[str]]] = {}
     messages: list[pa.Buffer] = []
     dictionaries: dict[str, pa.StringArray] = {}
     for table, schema in STORED[batch.signal].items():
         columns: dict[str, pa.Array] = {}
+        if table not in batch.tables:
+            continue
         held = batch.tables[table]
         for field in schema:
             index = held.schema.get_field_index(field.name)
@@ -77,12 +87,13 @@ def pack(batch: Batch) -> bytes:
         },
         separators=(",", ":"),
     ).encode()
-    return _HEADER_LENGTH.pack(len(header)) + header + pa.compress(raw, codec="lz4_raw", asbytes=True)
+    content = header + pa.compress(raw, codec="lz4_raw", asbytes=True)
+    return _CHECKED.pack(len(header) | _IS_CHECKED, crc32(content)) + content
 
 
 def unpack(payloads: Sequence[bytes], token: str = "") -> Batch:
     """One batch of all the rows that were packed, in order, with every declared column; ``token`` names
-    the result. Raises ``ValueError`` for damaged bytes."""
+    the result. Raises ``DamagedError``."""
     groups = [_read(payload) for payload in payloads]
     signal = groups[0].signal
     schemas = STORED[signal]
@@ -112,14 +123,28 @@ class _Group:
     columns: dict[str, dict[str, pa.Array]]
 
 
+def parts(payload: bytes) -> tuple[dict[str, Any], memoryview]:
+    """The header and the compressed messages; raises ``DamagedError``."""
+    try:
+        (length,) = _HEADER_LENGTH.unpack_from(payload)
+        content = memoryview(payload)[_HEADER_LENGTH.size :]
+        if length & _IS_CHECKED:
+            length, checksum = _CHECKED.unpack_from(payload)
+            length ^= _IS_CHECKED
+            content = memoryview(payload)[_CHECKED.size :]
+            if crc32(content) != checksum:
+                raise DamagedError("the payload's checksum is wrong")
+        return json.loads(bytes(content[:length])), content[length:]
+    except (struct.error, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DamagedError("the payload's header can't be read") from error
+
+
 def _read(payload: bytes) -> _Group:
-    (length,) = _HEADER_LENGTH.unpack_from(payload)
-    start = _HEADER_LENGTH.size + length
-    header = json.loads(payload[_HEADER_LENGTH.size : start])
+    header, content = parts(payload)
     if header["version"] != _VERSION:
         raise ValueError(f"a journal payload of version {header['version']}, this is version {_VERSION}")
     signal = Signal(header["signal"])
-    raw = pa.decompress(memoryview(payload)[start:], sum(header["sizes"]), codec="lz4_raw")
+    raw = pa.decompress(content, sum(header["sizes"]), codec="lz4_raw")
     messages = []
     offset = 0
     for size in header["sizes"]:
@@ -177,8 +202,7 @@ class _Part:
 def _by_place(parts: Sequence[_Part], bases: dict[str, np.ndarray]) -> list[_Part]:
     # Attributes stay sorted by (place, owner): the slices of one place come before those of the next.
     bounds = [
-        np.searchsorted(part.columns["place"].to_numpy(), range(len(Place) + 1)) if part.rows else None
-        for part in parts
+        np.searchsorted(part.columns["place"].to_numpy(), PLACES) if part.rows else None for part in parts
     ]
     slices = []
     for place in Place:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from agenttracer.collector.telemetry import Telemetry
 from agenttracer.schemas.batch import Batch, Signal
 from agenttracer.schemas.duration import parse_duration_seconds
+from agenttracer.schemas.selection import Selection
 
 Seconds = Annotated[float, BeforeValidator(parse_duration_seconds)]
 """A Go duration in YAML (``200ms``, ``1h30m``), seconds as a float in code."""
@@ -93,6 +94,11 @@ class Receiver(Component[C]):
 class Processor(Component[C]):
     """A pure function from batch to batch: no I/O, no waiting, the input untouched."""
 
+    @classmethod
+    def needs_exporter(cls, options: Any, signal: Signal) -> str | None:
+        """The type of the exporter without which a pipeline would lose what this processor hands on."""
+        return None
+
     def admit(self, request: Request) -> None:
         """Called before a request is decoded; raise ``Unavailable`` to refuse it cheaply."""
 
@@ -148,6 +154,45 @@ class Exporter(Component[E]):
 
         Raises ``Unavailable`` to be retried, ``Rejected`` to send the batch to the dead letters.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What became of the selected rows, or files, of one part of a place; ``left`` is asked afterwards."""
+
+    found: int
+    left: int
+
+
+class Erasure(ABC):
+    """One place that can forget; all methods block. Raises ``Unavailable`` if it can't be asked.
+
+    Parts of a place, by which it counts, are named in words of its own: tables, groups, objects.
+    """
+
+    def tenants(self) -> frozenset[str]:
+        """The tenants that it has rows of, as far as it knows them."""
+        return frozenset()
+
+    def related(self, selection: Selection) -> Selection:
+        """The runs, traces and artifacts that the selected rows belong to."""
+        return Selection(selection.tenant)
+
+    @abstractmethod
+    def count(self, selection: Selection) -> dict[str, int]:
+        """How much of each part is selected."""
+
+    @abstractmethod
+    def erase(self, selection: Selection) -> dict[str, Erased]:
+        """Gone on return, from tables and from the disk; harmless to repeat."""
+
+
+class Erasable(ABC):
+    """An exporter whose store can forget."""
+
+    @abstractmethod
+    def erasure(self) -> Erasure:
+        """The store, between ``start`` and ``stop``."""
 
 
 class Extension(Component[C]):

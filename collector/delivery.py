@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from agenttracer.collector.bug_report import report_bug
-from agenttracer.collector.codec import unpack
+from agenttracer.collector.codec import DamagedError, unpack
 from agenttracer.collector.component import Exporter
 from agenttracer.collector.errors import Rejected, Unavailable
 from agenttracer.collector.journal import Claim, Journal
@@ -117,7 +116,7 @@ class Delivery:
             self.telemetry.set(
                 "otelcol_exporter_queue_size", groups, exporter=self._id, data_type=self.signal.value
             )
-            age = time.time() - oldest
+            age = self.journal.now() - oldest
             if groups and (rows >= min_size or age >= flush_seconds or age < 0):
                 self._appended.set()
                 return
@@ -154,6 +153,8 @@ class Delivery:
         bugs = 0
         try:
             batch = await asyncio.to_thread(unpack, [group.payload for group in claim.groups], claim.token)
+        except DamagedError:
+            raise Rejected("the payload is damaged", reason="damaged_payload") from None
         except Exception as error:
             report_bug("journal", error)
             raise Rejected("the payload can't be read", reason="damaged_payload") from error

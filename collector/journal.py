@@ -11,10 +11,8 @@ the store can tell that it has them. The books change in the same transactions a
 from __future__ import annotations
 
 import fcntl
-import os
 import sqlite3
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,12 +23,15 @@ from typing import IO
 
 from agenttracer.collector.cursors import set_cursors
 from agenttracer.collector.errors import StartError, Unavailable
+from agenttracer.collector.journal_reserve import CHECKPOINT_PAGES, Reserve
 from agenttracer.collector.journal_schema import SCHEMA, VERSION
+from agenttracer.collector.passing_time import Clock, PassingTime
+from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Books, Entry
 
+_FILE = "journal.sqlite"
 _BUSY_SECONDS = 5.0
-_WAITING_BYTES = "SELECT coalesce(sum(length(payload)), 0) FROM groups WHERE only_exporter = ''"
-_RESERVE_BYTES = 16 * 1024 * 1024
+_WAITING_BYTES = "SELECT tenant, sum(length(payload)) FROM groups WHERE only_exporter = '' GROUP BY tenant"
 _WAITING = (
     "groups g, cursors c WHERE g.pipeline = c.pipeline AND g.id > c.position "
     "AND (g.only_exporter = '' OR g.only_exporter = c.exporter)"
@@ -92,13 +93,16 @@ class Claim:
 class Journal(Books):
     """One SQLite file; every method may be called from any thread."""
 
-    def __init__(self, directory: Path, *, max_bytes: int, window_seconds: float) -> None:
+    def __init__(
+        self, directory: Path, *, max_bytes: int, window_seconds: float, now: Clock | None = None
+    ) -> None:
         self.directory = directory
         self.max_bytes = max_bytes
         self.window_seconds = window_seconds
-        self.waiting_bytes = 0
+        self._waiting_limit = SharedLimit(max_bytes)
         self.id = ""
-        self._reserve = directory / "journal.reserve"
+        self.now = now or PassingTime().now
+        self._reserve = Reserve(directory)
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
@@ -106,6 +110,8 @@ class Journal(Books):
         self._owner: IO[str] | None = None
         self._receipts: dict[bytes, tuple[int, int]] = {}
         self._listeners: list[Callable[[], None]] = []
+        self.on_damage: Callable[[StartError], None] = lambda _: None
+        """Called, from any thread, when the file turns out to be damaged: nothing can be promised any more."""
 
     def open(self) -> None:
         """Create or reopen the file for this process alone; raises ``StartError`` with one sentence."""
@@ -130,34 +136,24 @@ class Journal(Books):
                 f"the journal's folder {self.directory} can't be written ({error.strerror}): "
                 "make it writable, or set extensions::file_storage::directory"
             ) from error
-        path = self.directory / "journal.sqlite"
+        path = self.directory / _FILE
         try:
             self._writer = connect(path)
             self._reader = connect(path)
             self._load(self._writer)
-            self.keep_reserve()
+            self._reserve.hold(self._writer)
         except sqlite3.Error as error:
-            raise StartError(
-                f"the journal {path} can't be opened ({error}): "
-                "move the file away to start with an empty one, its rows stay in it"
-            ) from error
+            raise _sentence(path, error) from error
 
     def _load(self, connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
         (self.id,) = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
-        (self.waiting_bytes,) = connection.execute(_WAITING_BYTES).fetchone()
-        since = time.time() - self.window_seconds
+        self._waiting_limit.count_anew(dict(connection.execute(_WAITING_BYTES).fetchall()))
+        since = self.now() - self.window_seconds
         for digest, rows, rejected in connection.execute(
             "SELECT digest, rows, rejected_rows FROM receipts WHERE time >= ? ORDER BY id", (since,)
         ):
             self._receipts[digest] = (rows, rejected)
-
-    def keep_reserve(self) -> None:
-        """Hold some disk back: when it is full, the exporters' progress, which makes room, still fits."""
-        if self._reserve.exists():
-            return
-        with suppress(OSError), self._reserve.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
 
     def close(self) -> None:
         """Close the file; safe twice."""
@@ -166,6 +162,10 @@ class Journal(Books):
                 if opened is not None:
                     opened.close()
             self._reader = self._writer = self._owner = None
+
+    def _look_for_damage(self, error: sqlite3.Error) -> None:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            self.on_damage(_sentence(self.directory / _FILE, error))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -176,6 +176,7 @@ class Journal(Books):
             try:
                 yield self._reader
             except sqlite3.Error as error:
+                self._look_for_damage(error)
                 raise Unavailable(f"the journal can't be read: {error}", retry_after_seconds=5) from error
 
     @contextmanager
@@ -191,6 +192,8 @@ class Journal(Books):
                 raise Unavailable("the journal is closed")
             lines: Counter[BookLine] = Counter()
             try:
+                if not on_reserve:
+                    self._reserve.hold(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection, lines
                 connection.executemany(
@@ -199,11 +202,19 @@ class Journal(Books):
                     [(*line, rows) for line, rows in lines.items() if rows],
                 )
                 connection.execute("COMMIT")
+                if on_reserve:
+                    self._reserve.progressed()
             except sqlite3.Error as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                if on_reserve and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                    self._reserve.unlink(missing_ok=True)
+                # A quota that is used up is an I/O error to SQLite.
+                if on_reserve and error.sqlite_errorcode & 0xFF in (
+                    sqlite3.SQLITE_FULL,
+                    sqlite3.SQLITE_IOERR,
+                ):
+                    with suppress(sqlite3.Error):
+                        self._reserve.lend(connection)
+                self._look_for_damage(error)
                 raise Unavailable(f"the journal can't be written: {error}", retry_after_seconds=2) from error
             except BaseException:
                 if connection.in_transaction:
@@ -213,9 +224,13 @@ class Journal(Books):
     # ---- receivers' side
 
     @property
-    def full(self) -> bool:
-        """Whether the waiting groups have reached the size limit."""
-        return self.waiting_bytes >= self.max_bytes
+    def waiting_bytes(self) -> int:
+        """Size of the groups that wait."""
+        return self._waiting_limit.used_bytes
+
+    def full_for(self, tenant: str) -> bool:
+        """Whether the tenant's waiting groups take as much of the size limit as they may."""
+        return not self._waiting_limit.admits(tenant)
 
     def answered(self, digest: bytes) -> tuple[int, int] | None:
         """(rows, rejected rows) of a request with this hash that was answered inside the window."""
@@ -223,7 +238,7 @@ class Journal(Books):
 
     def append(self, groups: Sequence[Group], receipts: Sequence[Receipt], lines: Counter[BookLine]) -> None:
         """Make groups, receipts and book lines durable in one transaction; raises ``Unavailable``."""
-        now = time.time()
+        now = self.now()
         with self._transaction() as (connection, books):
             connection.executemany(
                 "INSERT INTO groups (pipeline, tenant, rows, time, payload) VALUES (?, ?, ?, ?, ?)",
@@ -234,7 +249,8 @@ class Journal(Books):
                 [(now, receipt.digest, receipt.rows, receipt.rejected_rows) for receipt in receipts],
             )
             books.update(lines)
-        self.waiting_bytes += sum(len(group.payload) for group in groups)
+        for group in groups:
+            self._waiting_limit.take(group.tenant, len(group.payload))
         self._receipts.update({receipt.digest: (receipt.rows, receipt.rejected_rows) for receipt in receipts})
         for wake in self._listeners:
             wake()
@@ -246,14 +262,13 @@ class Journal(Books):
 
     def forget_receipts(self) -> None:
         """Forget the requests older than the window."""
-        before = time.time() - self.window_seconds
+        before = self.now() - self.window_seconds
         with self._transaction() as (connection, _):
             old = connection.execute(
                 "DELETE FROM receipts WHERE time < ? RETURNING digest", (before,)
             ).fetchall()
         for (digest,) in old:
             self._receipts.pop(digest, None)
-        self.keep_reserve()
 
     # ---- exporters' side
 
@@ -265,8 +280,8 @@ class Journal(Books):
         """Give each (pipeline, exporter) a cursor, and take those away that are not among them."""
         with self._transaction() as (connection, books):
             books.update(set_cursors(connection, set(pairs)))
-            (waiting_bytes,) = connection.execute(_WAITING_BYTES).fetchone()
-        self.waiting_bytes = waiting_bytes
+            waiting_bytes = dict(connection.execute(_WAITING_BYTES).fetchall())
+        self._waiting_limit.count_anew(waiting_bytes)
 
     def waiting(self, pipeline: str, exporter: str) -> tuple[int, int, float]:
         """(groups, rows, unix time of the oldest) that the exporter has still to take."""
@@ -314,7 +329,7 @@ class Journal(Books):
             for group in claim.groups:
                 books[(claim.pipeline, group.tenant, "stored", "", claim.exporter)] += group.rows
             freed = self._move_cursor(connection, claim)
-        self.waiting_bytes -= freed
+        self._give_back(freed)
 
     def bury(self, claim: Claim, reason: str) -> None:
         """The exporter can never store the claim's rows: keep them as dead letters."""
@@ -322,37 +337,40 @@ class Journal(Books):
             connection.executemany(
                 "INSERT INTO dead_letters (pipeline, exporter, tenant, rows, reason, time, payload) "
                 "SELECT pipeline, ?, tenant, rows, ?, ?, payload FROM groups WHERE id = ?",
-                [(claim.exporter, reason, time.time(), group.id) for group in claim.groups],
+                [(claim.exporter, reason, self.now(), group.id) for group in claim.groups],
             )
             for group in claim.groups:
                 books[(claim.pipeline, group.tenant, "dead_lettered", reason, claim.exporter)] += group.rows
             freed = self._move_cursor(connection, claim)
-        self.waiting_bytes -= freed
+        self._give_back(freed)
 
-    def _move_cursor(self, connection: sqlite3.Connection, claim: Claim) -> int:
+    def _give_back(self, freed: Iterable[tuple[str, int]]) -> None:
+        for tenant, num_bytes in freed:
+            self._waiting_limit.give_back(tenant, num_bytes)
+
+    def _move_cursor(self, connection: sqlite3.Connection, claim: Claim) -> list[tuple[str, int]]:
+        """Returns the tenants and sizes of the groups that are gone."""
         connection.execute(
             "UPDATE cursors SET position = ?1, claimed = CASE WHEN claimed <= ?1 THEN 0 ELSE claimed END "
             "WHERE pipeline = ?2 AND exporter = ?3",
             (claim.groups[-1].id, claim.pipeline, claim.exporter),
         )
-        deleted = connection.execute(
+        return connection.execute(
             "DELETE FROM groups WHERE pipeline = ?1 "
             "AND id <= (SELECT min(position) FROM cursors WHERE pipeline = ?1) "
             # Replayed dead letters were put in line behind this process's back, and are not in its count.
-            "RETURNING iif(only_exporter = '', length(payload), 0)",
+            "RETURNING tenant, iif(only_exporter = '', length(payload), 0)",
             (claim.pipeline,),
         ).fetchall()
-        return sum(size for (size,) in deleted)
 
     # ---- books
 
     def entries(self) -> list[Entry]:
         """The books as of the last commit, and what waits, counted from the groups themselves."""
         with self._reading() as connection:
+            # One statement, so that both are of the same commit.
             lines = connection.execute(
-                "SELECT pipeline, tenant, state, reason, exporter, rows FROM books"
-            ).fetchall()
-            lines += connection.execute(
+                "SELECT pipeline, tenant, state, reason, exporter, rows FROM books UNION ALL "
                 f"SELECT g.pipeline, g.tenant, 'waiting', '', c.exporter, sum(g.rows) FROM {_WAITING} "
                 "GROUP BY g.pipeline, g.tenant, c.exporter"
             ).fetchall()
@@ -364,10 +382,17 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise sqlite3.DatabaseError(f"it was written by a newer release, journal version {version}")
     if version < VERSION:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
     return connection
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> StartError:
+    return StartError(
+        f"the journal {path} can't be used ({error}): "
+        "move the file away to start with an empty one, its rows stay in it"
+    )

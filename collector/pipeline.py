@@ -26,13 +26,16 @@ from agenttracer.collector.component import Accepted, Deliver, Processor, Reques
 from agenttracer.collector.decode import Outcome, decode, decode_thread
 from agenttracer.collector.errors import CollectorError, Rejected, Unavailable
 from agenttracer.collector.journal import Group, Journal, Receipt
+from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Telemetry
 from agenttracer.schemas.batch import Batch, Signal
 
 _MAX_GROUP_BYTES = 8 * 1024 * 1024
 _MAX_GROUP_REQUESTS = 1024
-_LINGER_SECONDS = 0.002
-_LINGER_TIMES = 10
+_OVERHEAD_BYTES = 16 * 1024
+"""About what a request holds besides its body while it waits: a flood of tiny ones must count, too."""
+_LINGER_SECONDS = (0.002, 0.008)
+_LINGER_TIMES = 3
 _IDLE_SECONDS = 1.0
 
 
@@ -67,11 +70,10 @@ class Ingest:
     ) -> None:
         self.journal = journal
         self.telemetry = telemetry
-        self.max_in_flight_bytes = max_in_flight_bytes
+        self.in_flight = SharedLimit(max_in_flight_bytes)
         self._pipelines = tuple(pipelines)
         self._lines: OrderedDict[tuple[Signal, str, str], deque[_Waiting]] = OrderedDict()
-        self._in_flight: dict[bytes, Future[Accepted]] = {}
-        self._in_flight_bytes = 0
+        self._unanswered: dict[bytes, Future[Accepted]] = {}
         self._waiting_requests = 0
         self._unwritten: Counter[BookLine] = Counter()
         self._changed = threading.Condition()
@@ -115,27 +117,33 @@ class Ingest:
             for pipeline in pipelines:
                 for processor in pipeline.processors:
                     processor.admit(request)
-            if self.journal.full:
+            if self.journal.full_for(request.tenant):
                 raise Unavailable("the journal is full: an exporter is behind", retry_after_seconds=5)
         except CollectorError as error:
             refused.set_exception(error)
             return refused
-        digest = _digest(request)
-        waiting = _Waiting(request, digest)
+        # Copies of a request that is under way count too: each holds its bytes until it is answered.
+        num_bytes = len(request.body) + _OVERHEAD_BYTES
+        if not self.in_flight.try_take(request.tenant, num_bytes):
+            refused.set_exception(Unavailable("too many bytes in flight"))
+            return refused
+        answer = self._enter(_Waiting(request, _digest(request)))
+        answer.add_done_callback(lambda _: self.in_flight.give_back(request.tenant, num_bytes))
+        return answer
+
+    def _enter(self, waiting: _Waiting) -> Future[Accepted]:
+        """Get in line, unless the same request is there, or was answered, already."""
+        request, digest = waiting.request, waiting.digest
         with self._changed:
-            first = self._in_flight.get(digest)
+            first = self._unanswered.get(digest)
             answered = self.journal.answered(digest) if first is None else None
             if first is None and answered is None:
                 if self._closing:
-                    refused.set_exception(Unavailable("the collector is stopping", retry_after_seconds=5))
-                    return refused
-                if self._in_flight_bytes + len(request.body) > max(
-                    self.max_in_flight_bytes, len(request.body)
-                ):
-                    refused.set_exception(Unavailable("too many bytes in flight"))
-                    return refused
-                self._in_flight[digest] = waiting.answer
-                self._in_flight_bytes += len(request.body)
+                    waiting.answer.set_exception(
+                        Unavailable("the collector is stopping", retry_after_seconds=5)
+                    )
+                    return waiting.answer
+                self._unanswered[digest] = waiting.answer
                 line = (request.signal, request.tenant, request.receiver)
                 self._lines.setdefault(line, deque()).append(waiting)
                 self._waiting_requests += 1
@@ -170,28 +178,36 @@ class Ingest:
     # ---- worker threads
 
     def _work(self) -> None:
-        last = 0
-        while (taken := self._next(last)) is not None:
-            last = len(taken)
+        expected, took_seconds = 0, 0.0
+        while (taken := self._next(expected, took_seconds)) is not None:
+            started = time.perf_counter()
             if taken:
                 self._handle(taken)
             else:
                 self._write_notes()
+            took_seconds = time.perf_counter() - started
+            # Those just answered will be followed by as many, besides those that came meanwhile.
+            expected = len(taken) + self._waiting_requests
 
-    def _linger(self, last: int) -> None:
-        """Let requests that come in parallel share a group's decode and fsync: wait as long as more arrive,
-        until there are as many as the last group had. A client alone never waits here."""
+    def _linger(self, expected: int, took_seconds: float) -> None:
+        """Let requests that come in parallel share a group's decode and fsync: wait as long as more arrive, until
+        there are as many as were under way at the last look. A client alone never waits here.
+
+        A small group costs what a larger one does, so half of what the last one took is well spent on company.
+        """
+        least, most = _LINGER_SECONDS
+        step_seconds = min(max(took_seconds / 2, least), most)
         before = -1
         for _ in range(_LINGER_TIMES):
-            time.sleep(_LINGER_SECONDS)
-            if self._closing or self._waiting_requests == before or self._waiting_requests >= last:
+            time.sleep(step_seconds)
+            if self._closing or self._waiting_requests == before or self._waiting_requests >= expected:
                 return
             before = self._waiting_requests
 
-    def _next(self, last: int) -> list[_Waiting] | None:
+    def _next(self, expected: int, took_seconds: float) -> list[_Waiting] | None:
         """The next group's requests; none after an idle second; None when it is time to end."""
-        if last > 1:
-            self._linger(last)
+        if expected > 1:
+            self._linger(expected, took_seconds)
         with self._changed:
             if not self._lines and not self._closing:
                 self._changed.wait(_IDLE_SECONDS)
@@ -235,8 +251,7 @@ class Ingest:
         finally:
             with self._changed:
                 for waiting in taken:
-                    if self._in_flight.pop(waiting.digest, None) is not None:
-                        self._in_flight_bytes -= len(waiting.request.body)
+                    self._unanswered.pop(waiting.digest, None)
 
     def _store(self, taken: Sequence[_Waiting]) -> None:
         first = taken[0].request

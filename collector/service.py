@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from agenttracer.collector.config.model import Config, Configured
 from agenttracer.collector.delivery import Delivery
 from agenttracer.collector.errors import CollectorError
 from agenttracer.collector.extensions.file_storage import FileStorage, FileStorageOptions
+from agenttracer.collector.garbage import settle
 from agenttracer.collector.journal import Journal
 from agenttracer.collector.logs import configure_logs
 from agenttracer.collector.pipeline import Ingest, RunningPipeline
@@ -43,6 +45,9 @@ class Service:
         self.processors: list[Processor[Any]] = []
         self.deliveries: list[Delivery] = []
         self.ingest: Ingest | None = None
+        self.failure: CollectorError | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called, from any thread, when it can't go on, with ``failure`` set."""
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -55,8 +60,14 @@ class Service:
 
     async def _start(self) -> None:
         journal = await self._start_extensions()
+        journal.on_damage = self._fail
         await self._start_exporters(journal)
-        self.ingest = Ingest(await self._start_processors(), journal, self.telemetry)
+        self.ingest = Ingest(
+            await self._start_processors(),
+            journal,
+            self.telemetry,
+            max_in_flight_bytes=self.config.max_in_flight_mib * 1024 * 1024,
+        )
         self.ingest.start()
         await self._start_receivers(self.ingest)
         # Extensions that show what the exporters opened come after them.
@@ -115,6 +126,11 @@ class Service:
         assert isinstance(component, role)
         return component
 
+    def _fail(self, failure: CollectorError) -> None:
+        if self.failure is None:
+            self.failure = failure
+            self.on_failure()
+
     def _set_ready(self, ready: bool) -> None:
         for extension in self.extensions.values():
             announce = getattr(extension, "set_ready", None)
@@ -137,7 +153,8 @@ class Service:
         await asyncio.gather(*(_stop(receiver) for receiver in self.receivers.values()))
         if self.ingest is not None:
             await asyncio.to_thread(self.ingest.stop)
-        await asyncio.gather(*(delivery.drain(_DRAIN_SECONDS) for delivery in self.deliveries))
+        drain_seconds = 0.0 if self.failure else _DRAIN_SECONDS
+        await asyncio.gather(*(delivery.drain(drain_seconds) for delivery in self.deliveries))
         for component in (*self.processors, *self.exporters.values(), *reversed(self.extensions.values())):
             await _stop(component)
 
@@ -156,11 +173,17 @@ async def serve(load: Callable[[], Config]) -> None:
     wanted: asyncio.Queue[str] = asyncio.Queue()
     for number, action in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
         loop.add_signal_handler(number, wanted.put_nowait, action)
+
+    def fail() -> None:
+        loop.call_soon_threadsafe(wanted.put_nowait, "stop")
+
     config = load()
     configure_logs(config.telemetry)
     service = Service(config)
+    service.on_failure = fail
     started = time.monotonic()
     await service.start()
+    settle()
     _log.info("ready after %.1f s: pipelines %s", time.monotonic() - started, ", ".join(config.pipelines))
     while (action := await wanted.get()) == "reload":
         try:
@@ -172,16 +195,23 @@ async def serve(load: Callable[[], Config]) -> None:
         await service.stop()
         configure_logs(config.telemetry)
         service = Service(config)
+        service.on_failure = fail
         await service.start()
+        settle()
         _log.info("reloaded")
     _log.info("stopping")
     await service.stop()
+    if service.failure is not None:
+        raise service.failure
     _log.info("stopped")
 
 
 def run(load: Callable[[], Config]) -> int:
     """The process's whole life; returns its exit status, one sentence on stderr when it is not 0."""
     keep_freed_memory()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A thousand idle connections, the usual soft limit, must not keep the store from opening its files.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         asyncio.run(serve(load))
     except CollectorError as error:

@@ -96,6 +96,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Values that redaction changed, never which.",
         ("rule", "class", "action"),
     ),
+    Definition(
+        "agent_policy_violations_total",
+        "counter",
+        "Values that policy forbids to send: content, personal data, secrets; by the service that sent them.",
+        ("service",),
+    ),
 )
 
 

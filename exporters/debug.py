@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from agenttracer.collector.component import Context, Exporter, ExporterOptions
-from agenttracer.schemas.batch import Batch
+from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.tables import STORED
 
 _log = logging.getLogger("agenttracer.exporters.debug")
@@ -78,8 +78,11 @@ class Debug(Exporter[DebugOptions]):
         return further <= 0 or (every > 0 and further % every == 0)
 
 
+_UNCOUNTED = ("rows", "contents", "ledger")
+
+
 def _counts(batch: Batch) -> str:
-    others = (f"{table.num_rows} {name}" for name, table in batch.tables.items() if name != "rows")
+    others = (f"{table.num_rows} {name}" for name, table in batch.tables.items() if name not in _UNCOUNTED)
     return ", ".join([f"{batch.signal}: {batch.num_rows} {batch.signal.items}", *others])
 
 
@@ -97,8 +100,12 @@ def _sums(batch: Batch) -> list[str]:
 
 
 def _rows(batch: Batch) -> list[str]:
-    # Row by row, as someone reads them; nobody runs this verbosity under load.
-    return [f"\n  {name}[{i}] {row}" for name, table in batch.tables.items() for i, row in _present(table)]
+    # Row by row, as someone reads them; nobody runs this verbosity under load. Bodies are not for a log: what
+    # redaction lets pass there is content on its way to the artifact store.
+    attributes = batch.attributes.filter(pc.not_equal(batch.attributes["place"], int(Place.BODY)))
+    shown = {name: table for name, table in batch.tables.items() if name != "contents"}
+    shown["attributes"] = attributes
+    return [f"\n  {name}[{i}] {row}" for name, table in shown.items() for i, row in _present(table)]
 
 
 def _present(table: pa.RecordBatch) -> list[tuple[int, dict[str, object]]]:

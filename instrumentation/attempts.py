@@ -43,6 +43,17 @@ class Attempt:
             self._take_back_failures()
         return isinstance(exception, Exception) and not self.is_last
 
+    async def __aenter__(self) -> Step:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        return self.__exit__(kind, exception, traceback)
+
     @guarded("attempts")
     def _take_back_failures(self) -> None:
         outer = self.step.outer

@@ -8,7 +8,7 @@ A refusal is warned about once a key; the warning names the key, never the value
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from numbers import Integral, Real
 from typing import Any, Final, Literal, NamedTuple
@@ -21,7 +21,8 @@ Value = bool | int | float | str | tuple[str, ...]
 Scalar = bool | int | float | str
 
 _INT64: Final = range(-(2**63), 2**63)  # OTLP has no larger integer, and one would lose its whole batch
-_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+# As the collector wants an attribute's name to be: what it would drop is better refused here, where it is seen.
+_KEY = re.compile(r"(?=.{1,64}$)[a-z][a-z0-9_]*(?:[.-][a-z0-9_]+){0,5}")
 # ASCII and no blank: a sentence has blanks, and in scripts without blanks it has other letters.
 _LABEL = re.compile(r"[A-Za-z0-9_.:/+-]{1,128}")
 # At most four words: a sentence is not a name.
@@ -55,6 +56,12 @@ WELL_KNOWN: Final = {
     "cache_write_tokens": WellKnown(semconv.GEN_AI_USAGE_CACHE_WRITE_TOKENS, "count"),
     "reasoning_tokens": WellKnown(semconv.GEN_AI_USAGE_REASONING_TOKENS, "count"),
     "finish_reason": WellKnown(semconv.GEN_AI_RESPONSE_FINISH_REASONS, "labels"),
+    "prompt_name": WellKnown(semconv.GEN_AI_PROMPT_NAME, "name"),
+    "prompt_version": WellKnown(semconv.GEN_AI_PROMPT_VERSION, "label"),
+    "prompt_hash": WellKnown(semconv.AGENT_PROMPT_HASH, "label"),
+    "max_tokens": WellKnown(semconv.GEN_AI_REQUEST_MAX_TOKENS, "count"),
+    "tool_call_id": WellKnown(semconv.GEN_AI_TOOL_CALL_ID, "label"),
+    "tool_type": WellKnown(semconv.GEN_AI_TOOL_TYPE, "label"),
     "temperature": WellKnown(semconv.GEN_AI_REQUEST_TEMPERATURE, "number"),
     "seed": WellKnown(semconv.GEN_AI_REQUEST_SEED, "count"),
 }
@@ -121,6 +128,15 @@ def _well_known_value(value: object, kind: str) -> Value | None:
     if not isinstance(plain, str):
         return None
     return (plain,) if kind == "labels" else plain
+
+
+def labels(values: object, what: str) -> tuple[str, ...]:
+    """Those of the values that are labels; one warning about ``what`` for the rest."""
+    given = [values] if isinstance(values, str) else list(values) if isinstance(values, Iterable) else []
+    kept = tuple(str(value) for value in given if isinstance(value, str) and is_label(str(value)))
+    if len(kept) < len(given):
+        warn_once(f"labels:{what}", "agenttracer: some %s were refused: not labels", what)
+    return kept
 
 
 def metadata_attributes(

@@ -8,8 +8,7 @@ none given                                            OTEL_EXPORTER_OTLP_*, else
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
 
 Protocol = Literal["grpc", "http/protobuf"]
@@ -19,15 +18,14 @@ _SIGNAL_PATHS = ("/v1/traces", "/v1/logs", "/v1/metrics")
 _PROTOCOLS = ("grpc", "http/protobuf")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An OTLP address. ``url`` has no signal's path; None lets the exporters read the environment."""
 
     protocol: Protocol
     url: str | None
     insecure: bool | None
 
-    def signal_url(self, signal: Literal["traces", "logs"]) -> str | None:
+    def signal_url(self, signal: Literal["traces", "logs", "metrics"]) -> str | None:
         """The address for a signal, as the exporter of this protocol wants it."""
         if self.url is None or self.protocol == "grpc":
             return self.url

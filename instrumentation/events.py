@@ -4,8 +4,6 @@ agent.run.started      {agent.run.id, agent.run.status, gen_ai.agent.*}
 agent.artifact         {agent.run.id, agent.artifact.*}, the bytes as body
 """
 
-import json
-import mimetypes
 import os
 import re
 from collections.abc import Mapping
@@ -18,9 +16,8 @@ from opentelemetry.context import Context
 
 from agenttracer.instrumentation.content import metadata_attributes, name_or
 from agenttracer.instrumentation.guard import warn_once
-from agenttracer.instrumentation.run_context import Agent
 from agenttracer.schemas import semconv
-from agenttracer.schemas.semconv import EventName, RunStatus
+from agenttracer.schemas.semconv import EventName
 
 Data = bytes | bytearray | memoryview | str | PathLike[str]
 
@@ -33,24 +30,17 @@ def emit_event(
     attributes: Mapping[str, Any],
     context: Context,
     body: bytes | None = None,
+    at_ns: int | None = None,
 ) -> None:
-    """Emit one event; the context gives it its trace and span."""
+    """Emit one event, of now unless told otherwise; the context gives it its trace and span."""
     logger.emit(
-        timestamp=time_ns(),
+        timestamp=at_ns or time_ns(),
         context=context,
         severity_number=SeverityNumber.INFO,
         body=body,
         attributes=dict(attributes),
         event_name=event.value,
     )
-
-
-def emit_run_event(
-    logger: Logger, event: EventName, status: RunStatus, run_id: str, agent: Agent, context: Context
-) -> None:
-    """Tell that a run entered a state, before its root span ends."""
-    attributes = {semconv.AGENT_RUN_ID: run_id, semconv.AGENT_RUN_STATUS: status.value, **agent.attributes}
-    emit_event(logger, event, attributes, context)
 
 
 def artifact_body(data: Data, max_bytes: int) -> bytes | None:
@@ -76,6 +66,9 @@ def artifact_attributes(
     name: object, data: Data, body: bytes, content_type: str | None, meta: Mapping[str, object] | None
 ) -> dict[str, str | int]:
     """Name, media type, size and meta of an artifact; meta goes through the same filter as metadata."""
+    import json
+    import mimetypes
+
     clean_name = name_or(name, "artifact", "artifact name")
     if content_type is None or _MEDIA_TYPE.fullmatch(content_type) is None:
         fallback = "text/plain" if isinstance(data, str) else "application/octet-stream"

@@ -1,97 +1,102 @@
-"""OpenTelemetry's OTLP exporters behind our queues: the processors that put in, the senders that take out."""
+"""OpenTelemetry's OTLP exporters behind our queues: the processor that puts in, the sender that takes out."""
 
 from __future__ import annotations
 
-import copy
+# Imported here because it can't be once the interpreter shuts down, and gRPC, which is loaded later, needs it.
+import concurrent.futures.thread  # noqa: F401
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
-from opentelemetry.context import Context
-from opentelemetry.sdk import _logs as sdk_logs
 from opentelemetry.sdk import trace as sdk_trace
-from opentelemetry.sdk._logs.export import LogRecordExportResult
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.export import SpanExportResult
 
 from agenttracer.instrumentation.endpoint import Endpoint
-from agenttracer.instrumentation.export_queue import ExportQueue
+from agenttracer.instrumentation.export_queue import ExportQueue, Sender
+from agenttracer.instrumentation.quiet import QUIET
+
+if TYPE_CHECKING:
+    from agenttracer.instrumentation.spool import Spool
+
+Signal = Literal["traces", "logs", "metrics"]
+
+_EXPORTERS: Mapping[Signal, tuple[str, str]] = {
+    "traces": ("trace_exporter", "OTLPSpanExporter"),
+    "logs": ("_log_exporter", "OTLPLogExporter"),
+    "metrics": ("metric_exporter", "OTLPMetricExporter"),
+}
 
 
 class OtlpSender:
     """An OpenTelemetry exporter behind an export queue."""
 
-    def __init__(self, exporter: Any, success: object) -> None:
+    def __init__(self, exporter: Any) -> None:
         self._exporter = exporter
-        self._success = success
+        QUIET.begin()
 
     def send(self, batch: Sequence[Any]) -> bool:
         """Export, with the exporter's own retries; False when it gave up."""
-        return self._exporter.export(batch) is self._success
+        return self._exporter.export(batch).name == "SUCCESS"
 
     def shutdown(self) -> None:
         """Close the exporter's connection, which ends an export under way."""
         self._exporter.shutdown()
+        QUIET.end()
+
+
+class MetricSender(OtlpSender):
+    """The same for metrics, whose exporter takes one collection at a time."""
+
+    def send(self, batch: Sequence[Any]) -> bool:
+        """Export each collection; False when one was given up."""
+        sent = [self._exporter.export(data).name == "SUCCESS" for data in batch]
+        return all(sent)
 
 
 class SpanQueueing(sdk_trace.SpanProcessor):
     """Puts sampled spans into the queue as they end."""
 
     def __init__(self, queue: ExportQueue[sdk_trace.ReadableSpan]) -> None:
-        self._queue = queue
+        self.queue = queue
 
     def on_end(self, span: sdk_trace.ReadableSpan) -> None:
         """Queue the span; a full queue drops it and counts it."""
         if span.context is not None and span.context.trace_flags.sampled:
-            self._queue.put(span)
-
-
-class LogQueueing(sdk_logs.LogRecordProcessor):
-    """Puts log records into the queue, with the size of their bodies."""
-
-    def __init__(self, queue: ExportQueue[sdk_logs.ReadableLogRecord]) -> None:
-        self._queue = queue
-
-    def on_emit(self, log_record: sdk_logs.ReadWriteLogRecord) -> None:
-        """Queue the record without the context that it would keep alive."""
-        record = copy.copy(log_record.log_record)
-        record.context = Context()
-        readable = sdk_logs.ReadableLogRecord(
-            log_record=record,
-            resource=log_record.resource or Resource.get_empty(),
-            instrumentation_scope=log_record.instrumentation_scope,
-            limits=log_record.limits,
-        )
-        self._queue.put(readable, len(record.body) if isinstance(record.body, bytes) else 0)
-
-    def shutdown(self) -> None:
-        """Nothing: the tracer closes the queue."""
+            self.queue.put(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what waits."""
-        return self._queue.flush(timeout_millis / 1000)
+        return self.queue.flush(timeout_millis / 1000)
 
 
-def exporters(
-    endpoint: Endpoint, headers: Mapping[str, str]
-) -> tuple[Callable[[], OtlpSender], Callable[[], OtlpSender]]:
-    """What connects for spans, and for logs.
-
-    The modules are imported now, on the caller's thread: while the interpreter shuts down some no longer import.
+def connector(
+    signal: Signal, endpoint: Endpoint, headers: Mapping[str, str], spool: Spool | None = None
+) -> Callable[[], Sender[Any]]:
+    """What connects for a signal. It loads the transport, which takes longer than all the rest: in the queue's
+    thread, with the first item.
     """
-    options: dict[str, Any] = {"headers": {key.lower(): value for key, value in headers.items()} or None}
+
+    def connect() -> Sender[Any]:
+        sender = (MetricSender if signal == "metrics" else OtlpSender)(_exporter(signal, endpoint, headers))
+        if spool is None or signal == "metrics":  # a metric's value of an hour ago is of no use
+            return sender
+        from agenttracer.instrumentation.spooling import SpoolingSender
+
+        return SpoolingSender(sender, spool, signal)
+
+    return connect
+
+
+def _exporter(signal: Signal, endpoint: Endpoint, headers: Mapping[str, str]) -> Any:
+    options: dict[str, Any] = {
+        "endpoint": endpoint.signal_url(signal),
+        "headers": {key.lower(): value for key, value in headers.items()} or None,
+    }
+    transport = "http"
     if endpoint.protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc import _log_exporter, trace_exporter
-
+        transport = "grpc"
         options["insecure"] = endpoint.insecure
-    else:
-        from opentelemetry.exporter.otlp.proto.http import _log_exporter, trace_exporter  # type: ignore[no-redef]
-
-    def connect_spans() -> OtlpSender:
-        exporter = trace_exporter.OTLPSpanExporter(endpoint=endpoint.signal_url("traces"), **options)
-        return OtlpSender(exporter, SpanExportResult.SUCCESS)
-
-    def connect_logs() -> OtlpSender:
-        exporter = _log_exporter.OTLPLogExporter(endpoint=endpoint.signal_url("logs"), **options)
-        return OtlpSender(exporter, LogRecordExportResult.SUCCESS)
-
-    return connect_spans, connect_logs
+    module, name = _EXPORTERS[signal]
+    exporter: Callable[..., Any] = getattr(
+        import_module(f"opentelemetry.exporter.otlp.proto.{transport}.{module}"), name
+    )
+    return exporter(**options)

@@ -17,25 +17,21 @@ How a run ends, the first that applies:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from os import PathLike
+from typing import Any, Final
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from agenttracer.instrumentation.content import hashed_id, metadata_attributes
-from agenttracer.instrumentation.events import (
-    Data,
-    artifact_attributes,
-    artifact_body,
-    emit_event,
-    emit_run_event,
-)
+from agenttracer.instrumentation.content import metadata_attributes
+from agenttracer.instrumentation.events import Data, artifact_attributes, artifact_body, emit_event
 from agenttracer.instrumentation.failures import is_cancellation, read_failure_code, read_failure_type
 from agenttracer.instrumentation.guard import guarded, warn_once
-from agenttracer.instrumentation.run_context import Agent, Position, RunScope, current_position
-from agenttracer.instrumentation.settings import Settings
-from agenttracer.instrumentation.setup import Signals
+from agenttracer.instrumentation.records import Records
+from agenttracer.instrumentation.run_context import Position, RunScope, current_position
+from agenttracer.instrumentation.run_facts import RunFacts, emit_run_event
 from agenttracer.instrumentation.step import StepParent
+from agenttracer.instrumentation.tasks import Tasks
 from agenttracer.schemas import semconv
 from agenttracer.schemas.semconv import EventName, FailureType, Operation, RunStatus, parse_run_status
 
@@ -43,39 +39,38 @@ _FINAL: Final = (RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.PARTIAL, RunSta
 _MAX_MESSAGE_CHARACTERS: Final = 1024
 
 
-class Run(StepParent):
+class Run(StepParent, Records):
     """A run, as ``tracer.start_run`` makes it. Its ``status`` is final once the block was left."""
 
     def __init__(
         self,
-        signals: Signals,
-        settings: Settings,
-        agent: Agent,
-        run_id: str,
-        *,
-        name: str | None = None,
-        user_id: object = None,
-        conversation_id: object = None,
-        metadata: Mapping[str, object] | None = None,
+        scope: RunScope,
+        facts: RunFacts,
+        tasks: Tasks | None = None,
     ) -> None:
-        self.id = run_id
+        self.id = scope.run_id
         self.status = RunStatus.QUEUED
-        self._signals = signals
-        self._settings = settings
-        self._name = name
-        self._user_id = user_id
-        self._conversation_id = conversation_id
-        self._metadata = metadata
+        self._facts = facts
+        self._tasks = tasks
         self._wanted_status: RunStatus | None = None
         self._recovered = True
-        super().__init__(
-            Position(RunScope(run_id, agent, signals.tracer)), get_current(), FailureType.ORCHESTRATION
-        )
+        super().__init__(Position(scope), get_current(), FailureType.ORCHESTRATION)
 
     @guarded("run.add_metadata")
     def add_metadata(self, metadata: Mapping[str, object]) -> None:
         """Add numbers, booleans and short labels about the run; the rest is refused, with a warning a key."""
-        self._span.set_attributes(metadata_attributes(metadata, semconv.AGENT_RUN_METADATA, well_known={}))
+        self._add(metadata, semconv.AGENT_RUN_METADATA)
+
+    @guarded("run.set_result")
+    def set_result(self, summary: Mapping[str, object]) -> None:
+        """A summary of what came out, for quick queries: ``{"frames": 180, "label": "entry_peek"}``.
+
+        Takes what ``add_metadata`` takes.
+        """
+        self._add(summary, semconv.AGENT_RUN_RESULT)
+
+    def _add(self, metadata: Mapping[str, object], prefix: str) -> None:
+        self._span.set_attributes(self.scope.permitted(metadata_attributes(metadata, prefix, well_known={})))
 
     @guarded("run.record_failure")
     def record_failure(
@@ -87,8 +82,9 @@ class Run(StepParent):
         """
         self._failure = (read_failure_type(failure_type, self._failure_type), read_failure_code(failure_code))
         self._recovered = self._recovered and recovered
-        if message is not None and self._settings.send_error_messages:
-            self._span.set_attribute(semconv.AGENT_FAILURE_MESSAGE, str(message)[:_MAX_MESSAGE_CHARACTERS])
+        if message is not None and self.scope.settings.send_error_messages:
+            text = str(message)[:_MAX_MESSAGE_CHARACTERS]
+            self._span.set_attributes(self.scope.permitted({semconv.AGENT_FAILURE_MESSAGE: text}))
 
     @guarded("run.set_status")
     def set_status(self, status: str) -> None:
@@ -114,66 +110,87 @@ class Run(StepParent):
 
     @guarded("run.record_artifact")
     def record_artifact(
-        self, name: str, data: Data, content_type: str | None = None, meta: Mapping[str, object] | None = None
+        self,
+        name: str,
+        data: Data | None = None,
+        content_type: str | None = None,
+        meta: Mapping[str, object] | None = None,
+        *,
+        path: str | PathLike[str] | None = None,
     ) -> None:
-        """Send bytes, text, or the file at a path (as ``pathlib.Path``) to the artifact store.
+        """Send bytes, text, or the file at ``path`` (or ``data`` as ``pathlib.Path``) to the artifact store.
 
         The content leaves as it is. ``meta`` takes what ``add_metadata`` takes. Above the tracer's
         ``max_artifact_bytes`` the artifact is refused with a warning.
         """
-        if not self._signals.has_logs:
+        if not self.scope.signals.has_logs:
             warn_once(
                 "artifact:logs", "agenttracer: an artifact was not sent: the program has no LoggerProvider"
             )
             return
-        body = artifact_body(data, self._settings.max_artifact_bytes)
-        if body is None:
-            return
-        attributes = {
-            **self._position.scope.attributes,
-            **artifact_attributes(name, data, body, content_type, meta),
-        }
-        emit_event(self._signals.logger, EventName.ARTIFACT, attributes, self._child_context(), body)
+        if path is not None:
+            from pathlib import Path
+
+            data = Path(path)
+        if data is None:
+            raise TypeError("neither data nor path")
+        body = artifact_body(data, self.scope.settings.max_artifact_bytes)
+        if body is not None:
+            self._record(EventName.ARTIFACT, artifact_attributes(name, data, body, content_type, meta), body)
+
+    def _record(self, event: EventName, attributes: Mapping[str, Any], body: bytes | None = None) -> None:
+        scope = self.scope
+        emit_event(
+            scope.signals.logger,
+            event,
+            scope.permitted({**scope.attributes, **attributes}),
+            self._child_context(),
+            body,
+            self._start_ns,
+        )
 
     def _open(self) -> Span:
-        scope = self._position.scope
-        attributes: dict[str, bool | int | float | str | tuple[str, ...]] = {
+        scope = self.scope
+        attributes = {
             **scope.attributes,
             **scope.agent.attributes,
             semconv.GEN_AI_OPERATION_NAME: Operation.INVOKE_AGENT.value,
+            **self._facts.attributes(),
         }
-        if self._name is not None:
-            attributes[semconv.AGENT_RUN_NAME] = self._name
-        for key, value in (
-            (semconv.USER_ID, self._user_id),
-            (semconv.GEN_AI_CONVERSATION_ID, self._conversation_id),
-        ):
-            known = hashed_id(value, key) if value is not None else None
-            if known is not None:
-                attributes[key] = known
         self.status = RunStatus.RUNNING
-        return self._signals.tracer.start_span(
+        return scope.tracer.start_span(
             f"{Operation.INVOKE_AGENT.value} {scope.agent.id}",
             context=self._parent,
             kind=SpanKind.INTERNAL,
-            attributes=attributes,
+            attributes=scope.permitted(attributes),
+            start_time=self._start_ns,
             record_exception=False,
             set_status_on_exception=False,
         )
 
     def _opened(self, context: Context) -> None:
-        if self._metadata:
-            self.add_metadata(self._metadata)
-        self._emit(EventName.RUN_STARTED, RunStatus.RUNNING, context)
+        self.scope.run = self
+        if self._facts.metadata:
+            self.add_metadata(self._facts.metadata)
+        if self._tasks is not None:
+            self._tasks.started(self.id)
+        if self._start_ns is None:  # else it is over already
+            self._emit(EventName.RUN_STARTED, RunStatus.RUNNING, context)
 
     def _close(self, exception: BaseException | None) -> None:
+        self.scope.run = None
         cancelled = exception is not None and is_cancellation(exception)
         if cancelled and self._wanted_status is not RunStatus.CANCELLED:
             self._wanted_status = RunStatus.CANCELLED
             self._emit(EventName.RUN_CANCELLED, RunStatus.CANCELLED, self._context or self._parent)
         self.status = self._final_status(exception)
         attributes = self._failure_attributes(None if cancelled else exception)
-        self._span.set_attributes({**attributes, semconv.AGENT_RUN_STATUS: self.status.value})
+        attributes[semconv.AGENT_RUN_STATUS] = self.status.value
+        if self.scope.retries:
+            attributes[semconv.AGENT_RETRY_COUNT] = self.scope.retries
+        self._span.set_attributes(self.scope.permitted(attributes))
+        if self._tasks is not None:
+            self._tasks.ended(self.status)
         if self.status is RunStatus.FAILURE:
             self._span.set_status(Status(StatusCode.ERROR))
         self._tell_outer(exception)
@@ -198,5 +215,4 @@ class Run(StepParent):
         return self._context or self._parent
 
     def _emit(self, event: EventName, status: RunStatus, context: Context) -> None:
-        scope = self._position.scope
-        emit_run_event(self._signals.logger, event, status, scope.run_id, scope.agent, context)
+        emit_run_event(self.scope, event, status, context)

@@ -9,49 +9,70 @@ program that brings its own TracerProvider has that with one line:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.context import Context, create_key, get_value, set_value
 from opentelemetry.sdk.trace import Span, SpanProcessor
-from opentelemetry.trace import Tracer
 
 from agenttracer.instrumentation.guard import guarded
 from agenttracer.schemas import semconv
 
+if TYPE_CHECKING:
+    from agenttracer.instrumentation.ai_metrics import AiMetrics
+    from agenttracer.instrumentation.run import Run
+    from agenttracer.instrumentation.settings import Settings
+    from agenttracer.instrumentation.setup import Signals
+    from agenttracer.instrumentation.step import Step
+
 _POSITION = create_key("agenttracer-position")
 
 
-@dataclass(frozen=True)
 class Agent:
     """Who acts: the identity that every run of a tracer shares."""
 
-    id: str
-    version: str | None = None
-
-    @cached_property
-    def attributes(self) -> Mapping[str, str]:
+    def __init__(self, id: str, version: str | None = None) -> None:
+        self.id = id
+        self.version = version
+        self.attributes: Mapping[str, str] = {
+            semconv.GEN_AI_AGENT_ID: id,
+            semconv.GEN_AI_AGENT_NAME: id,
+            **({semconv.GEN_AI_AGENT_VERSION: version} if version else {}),
+        }
         """The agent on root spans and events."""
-        version = {semconv.GEN_AI_AGENT_VERSION: self.version} if self.version else {}
-        return {semconv.GEN_AI_AGENT_ID: self.id, semconv.GEN_AI_AGENT_NAME: self.id, **version}
 
 
 class RunScope:
     """What all steps of one run share, whichever thread they run in."""
 
-    def __init__(self, run_id: str, agent: Agent, tracer: Tracer) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        agent: Agent,
+        signals: Signals,
+        settings: Settings,
+        ai_metrics: AiMetrics | None = None,
+    ) -> None:
         self.run_id = run_id
         self.agent = agent
-        self.tracer = tracer
+        self.signals = signals
+        self.settings = settings
+        self.ai_metrics = ai_metrics
+        self.tracer = signals.tracer
         self.lock = Lock()
+        self.retries = 0
+        self.run: Run | None = None
         self._sequence = 0
         self.attributes: Mapping[str, str] = {
             semconv.AGENT_RUN_ID: run_id,
             semconv.GEN_AI_AGENT_NAME: agent.id,
         }
         """What every span of the run says about it."""
+
+    def permitted(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The attributes that the program's policy lets out."""
+        policy = self.settings.policy
+        return attributes if policy is None else policy.apply(attributes)
 
     def next_sequence(self) -> int:
         """The place of the next step, from 1."""
@@ -63,10 +84,11 @@ class RunScope:
 class Position:
     """The run or step that encloses the current code, with what its children told it about failures."""
 
-    __slots__ = ("failures", "passed_on", "scope")
+    __slots__ = ("failures", "passed_on", "scope", "step")
 
     def __init__(self, scope: RunScope) -> None:
         self.scope = scope
+        self.step: Step | None = None  # until it ends
         self.failures = 0
         # By id, not by reference: an exception keeps its frames alive, and those are the host's.
         self.passed_on: int | None = None
@@ -97,6 +119,8 @@ class RunAttributes(SpanProcessor):
         if position is None or not span.is_recording():
             return
         present = span.attributes or {}
+        if semconv.AGENT_RUN_ID in present:  # the SDK's own
+            return
         for key, value in position.scope.attributes.items():
             if key not in present:
                 span.set_attribute(key, value)

@@ -1,10 +1,14 @@
 """What a tracer was asked to do beyond sending spans."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from agenttracer.instrumentation.policy import Policy
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Choices of the program that apply to every run of a tracer."""
 
     send_error_messages: bool = False
@@ -15,3 +19,6 @@ class Settings:
 
     exit_timeout_seconds: float = 5.0
     """Longest wait for what is unsent when the program ends."""
+
+    policy: Policy | None = None
+    """What takes attributes away before they leave."""

@@ -7,36 +7,46 @@ neither                          own providers, OTEL_EXPORTER_OTLP_* or http://l
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry._logs import Logger, LoggerProvider, NoOpLoggerProvider, get_logger_provider
-from opentelemetry.sdk import _logs as sdk_logs
 from opentelemetry.sdk import trace as sdk_trace
 from opentelemetry.sdk.resources import Resource
 
 from agenttracer import __version__
 from agenttracer.instrumentation.endpoint import Endpoint
 from agenttracer.instrumentation.export_queue import ExportQueue
-from agenttracer.instrumentation.otlp import LogQueueing, SpanQueueing, exporters
-from agenttracer.instrumentation.run_context import Agent, RunAttributes
-from agenttracer.schemas import semconv
+from agenttracer.instrumentation.lazy_logs import LazyLoggerProvider
+from agenttracer.instrumentation.otlp import SpanQueueing, connector
+from agenttracer.instrumentation.run_context import RunAttributes
+from agenttracer.instrumentation.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk import _logs as sdk_logs
+
+    from agenttracer.instrumentation.spool import Spool
 
 _SCOPE = "agenttracer"
 
 
-@dataclass(frozen=True)
-class Signals:
+class Signals(NamedTuple):
     """Where a tracer's spans and events go in: queues of ours to flush and close, others' providers to flush."""
 
     tracer: trace.Tracer
     logger: Logger
     has_logs: bool
+    tracer_provider: trace.TracerProvider
+    logger_provider: LoggerProvider
     span_queue: ExportQueue[sdk_trace.ReadableSpan] | None = None
     log_queue: ExportQueue[sdk_logs.ReadableLogRecord] | None = None
     providers: tuple[Any, ...] = ()
+    endpoint: Endpoint | None = None
+    headers: Mapping[str, str] | None = None
+    resource: Resource | None = None
+    spool: Spool | None = None
 
     @property
     def queues(self) -> tuple[ExportQueue[Any], ...]:
@@ -55,28 +65,11 @@ def use_program_providers(
     return Signals(
         tracer=traces.get_tracer(_SCOPE, __version__),
         logger=logs.get_logger(_SCOPE, __version__),
-        has_logs=isinstance(logs, sdk_logs.LoggerProvider) or logger_provider is not None,
+        # The SDK's providers can be flushed; the API's, which go nowhere, can't.
+        has_logs=hasattr(logs, "force_flush") or logger_provider is not None,
+        tracer_provider=traces,
+        logger_provider=logs,
         providers=(traces, logs),
-    )
-
-
-def make_resource(agent: Agent, service_name: str | None, environment: str | None) -> Resource:
-    """The resource of our own providers; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES fill what isn't given."""
-    found = Resource.create({}).attributes
-    attributes = {
-        semconv.SERVICE_NAME: service_name or _named(found.get(semconv.SERVICE_NAME)) or agent.id,
-        semconv.SERVICE_VERSION: found.get(semconv.SERVICE_VERSION) or agent.version,
-        semconv.DEPLOYMENT_ENVIRONMENT_NAME: environment or found.get(semconv.DEPLOYMENT_ENVIRONMENT_NAME),
-        semconv.TELEMETRY_DISTRO_NAME: "agenttracer",
-        semconv.TELEMETRY_DISTRO_VERSION: __version__,
-    }
-    return Resource.create({key: value for key, value in attributes.items() if value})
-
-
-def _named(service_name: object) -> str | None:
-    """The service's name, unless it is what OpenTelemetry writes for want of one."""
-    return (
-        None if service_name is None or str(service_name).startswith("unknown_service") else str(service_name)
     )
 
 
@@ -89,43 +82,70 @@ def make_own_signals(
     logger_provider: LoggerProvider | None = None,
     max_queue_spans: int,
     export_interval_seconds: float,
+    spool: Spool | None = None,
 ) -> Signals:
     """Signals through providers of our own, bar those handed in, and bounded queues to the endpoint."""
-    connect_spans, connect_logs = exporters(endpoint, headers)
     handed_in = tuple(provider for provider in (tracer_provider, logger_provider) if provider is not None)
     span_queue = log_queue = None
     if tracer_provider is None:
         span_queue = ExportQueue(
-            connect_spans, max_items=max_queue_spans, interval_seconds=export_interval_seconds
+            connector("traces", endpoint, headers, spool),
+            max_items=max_queue_spans,
+            interval_seconds=export_interval_seconds,
         )
-        tracer_provider = _own_tracer_provider(resource, span_queue)
+        tracer_provider = own_tracer_provider(resource, SpanQueueing(span_queue))
     if logger_provider is None:
-        log_queue = ExportQueue(connect_logs, interval_seconds=export_interval_seconds)
-        logger_provider = sdk_logs.LoggerProvider(resource=resource, shutdown_on_exit=False)
-        logger_provider.add_log_record_processor(LogQueueing(log_queue))
+        log_queue = ExportQueue(
+            connector("logs", endpoint, headers, spool), interval_seconds=export_interval_seconds
+        )
+        logger_provider = LazyLoggerProvider(resource, log_queue)
     return Signals(
         tracer=tracer_provider.get_tracer(_SCOPE, __version__),
         logger=logger_provider.get_logger(_SCOPE, __version__),
         has_logs=True,
+        tracer_provider=tracer_provider,
+        logger_provider=logger_provider,
         span_queue=span_queue,
         log_queue=log_queue,
         providers=handed_in,
+        endpoint=endpoint,
+        headers=headers,
+        resource=resource,
+        spool=spool,
     )
+
+
+def with_policy(settings: Settings, file: str | os.PathLike[str] | None) -> Settings:
+    """The settings with a file's policy; raises ``ValueError`` when there is no telling what it forbids."""
+    if file is None:
+        return settings
+    from agenttracer.instrumentation.policy import read_policy
+
+    return settings._replace(policy=read_policy(file))
+
+
+def make_spool(folder: str | os.PathLike[str], max_bytes: int) -> Spool:
+    """The spool in a folder."""
+    from agenttracer.instrumentation.spool import Spool
+
+    return Spool(folder, max_bytes)
 
 
 def make_no_signals() -> Signals:
     """Signals that go nowhere: what is left when the set-up failed."""
+    traces, logs = trace.NoOpTracerProvider(), NoOpLoggerProvider()
     return Signals(
-        tracer=trace.NoOpTracerProvider().get_tracer(_SCOPE),
-        logger=NoOpLoggerProvider().get_logger(_SCOPE),
+        tracer=traces.get_tracer(_SCOPE),
+        logger=logs.get_logger(_SCOPE),
         has_logs=False,
+        tracer_provider=traces,
+        logger_provider=logs,
     )
 
 
-def _own_tracer_provider(
-    resource: Resource, queue: ExportQueue[sdk_trace.ReadableSpan]
-) -> sdk_trace.TracerProvider:
+def own_tracer_provider(resource: Resource, queueing: sdk_trace.SpanProcessor) -> sdk_trace.TracerProvider:
+    """A provider whose spans carry their run and go into a queue; it has no exit handler of its own."""
     provider = sdk_trace.TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(RunAttributes())
-    provider.add_span_processor(SpanQueueing(queue))
+    provider.add_span_processor(queueing)
     return provider

@@ -16,10 +16,29 @@ from agenttracer.instrumentation.failures import (
     is_cancellation,
     is_clean_exit,
 )
-from agenttracer.instrumentation.guard import guarded
+from agenttracer.instrumentation.guard import guard, guarded
 from agenttracer.instrumentation.run_context import Position, at_position, current_position
 from agenttracer.schemas import semconv
 from agenttracer.schemas.semconv import FailureCode, FailureType
+
+
+class Active:
+    """Makes a context the current one in a ``with``; a generator's context must not stay while it waits."""
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: Context | None) -> None:
+        self._context = context
+        self._token: Any = None
+
+    def __enter__(self) -> None:
+        if self._context is not None:
+            self._token = attach(self._context)
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            with guard("detach"):
+                detach(self._token)
 
 
 class SpanBlock(ABC):
@@ -37,6 +56,7 @@ class SpanBlock(ABC):
         self._context: Context | None = None
         self._token: Any = None
         self._ended = False
+        self._start_ns: int | None = None
 
     @property
     def outer(self) -> Position | None:
@@ -57,15 +77,31 @@ class SpanBlock(ABC):
         self._detach()
         self.end(exception)
 
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, exception, traceback)
+
+    def active(self) -> Active:
+        """A ``with`` that makes the block the current one for a while, without ending it."""
+        return Active(self._context)
+
     @guarded("start")
-    def start(self) -> None:
-        """Open the span, without making it the current one."""
+    def start(self, at_ns: int | None = None) -> None:
+        """Open the span, without making it the current one; ``at_ns``: when it began, for work already done."""
+        self._start_ns = at_ns
         self._span = self._open()
         self._context = at_position(self._position, set_span_in_context(self._span, self._parent))
         self._opened(self._context)
 
     @guarded("end")
-    def end(self, exception: BaseException | None = None) -> None:
+    def end(self, exception: BaseException | None = None, at_ns: int | None = None) -> None:
         """Close the span; an exception makes it failed. Only the first call counts."""
         if self._ended:
             return
@@ -73,7 +109,7 @@ class SpanBlock(ABC):
         try:
             self._close(None if exception is not None and is_clean_exit(exception) else exception)
         finally:
-            self._span.end()
+            self._span.end(at_ns)
 
     @abstractmethod
     def _open(self) -> Span:

@@ -58,6 +58,9 @@ class Kind(IntEnum):
     BYTES = 7
 
 
+_FEW_COLUMNS = 3
+"""Up to as many are cheaper to set one by one than to make the table anew."""
+
 ATTRIBUTES = pa.schema(
     [
         pa.field("place", pa.uint8(), nullable=False),
@@ -113,5 +116,10 @@ class Batch:
 
 def set_columns(table: pa.RecordBatch, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
     """A record batch with these columns set or added."""
+    if len(columns) <= _FEW_COLUMNS:
+        for name, column in columns.items():
+            at = table.schema.get_field_index(name)
+            table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
+        return table
     merged = dict(zip(table.schema.names, table.columns, strict=True)) | dict(columns)
     return pa.RecordBatch.from_arrays(list(merged.values()), names=list(merged))

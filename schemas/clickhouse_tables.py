@@ -120,12 +120,28 @@ _METRICS: dict[str, dict[str, pa.DataType]] = {
     },
 }
 
-TRACES_TABLE, LOGS_TABLE = "otel_traces", "otel_logs"
+_LEDGER = {
+    "TenantId": STRINGS,
+    "Hour": SECOND,
+    "PolicyHash": STRINGS,
+    "ServiceName": STRINGS,
+    "Signal": STRINGS,
+    "Place": STRINGS,
+    "Rule": STRINGS,
+    "Class": STRINGS,
+    "Action": STRINGS,
+    "Count": pa.uint64(),
+    "Bytes": pa.uint64(),
+    "ExpiresAt": SECOND,
+}
+
+TRACES_TABLE, LOGS_TABLE, LEDGER_TABLE = "otel_traces", "otel_logs", "redaction_ledger"
 METRICS_TABLES = {kind: f"otel_metrics_{kind}" for kind in metrics.METRIC_TYPES}
 
 FLATTENED: dict[str, pa.Schema] = {
     TRACES_TABLE: _schema(_TRACES, spans.TYPED),
     LOGS_TABLE: _schema(_LOGS, logs.TYPED),
     **{METRICS_TABLES[kind]: _schema({**_POINT, **own}, metrics.TYPED) for kind, own in _METRICS.items()},
+    LEDGER_TABLE: pa.schema([pa.field(name, of, nullable=False) for name, of in _LEDGER.items()]),
 }
 """The columns of each ClickHouse table as Arrow types: the DDL must agree."""

@@ -1,14 +1,15 @@
 """How a column says what it may carry: the field metadata that redaction and documentation read."""
 
-from functools import cache
-
 import pyarrow as pa
 
 ID = "id"  # opaque, its format enforced where it is decoded: kept
 SAFE = "safe"  # made here from a closed list, or not a string: kept
 LABEL = "label"  # enum-like: kept when it passes as a label
-NAME = "name"  # of a tool, agent, model, step, service: kept when it passes as a name
-TOOL_NAME = "tool"  # the same, and strict about its style: models invent names of tools
+NAME = "name"  # of a service, scope, run: kept when it passes as a name, hashed otherwise
+AGENT_NAME = "agent"  # the same, and hashed where a tenant brings more of them than its share;
+MODEL_NAME = "model"  # so are these,
+STEP_NAME = "step"  # and these,
+TOOL_NAME = "tool"  # and these, which are strict about their style: models invent names of tools
 HASHED = "hashed"  # who, or which session: kept as a keyed hash
 TEXT = "text"  # free text: never kept
 
@@ -23,9 +24,14 @@ def content_class(field: pa.Field) -> str:
     return (field.metadata or {}).get(b"content", TEXT.encode()).decode()
 
 
-@cache
+def source_of(field: pa.Field) -> str:
+    """Where its value comes from, in words; names of attributes among them."""
+    return (field.metadata or {}).get(b"source", b"").decode()
+
+
 def content_classes(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
     """(column, content class) of a declared schema."""
+    # Not to be remembered by schema: two are equal whatever their fields declare.
     return tuple((field.name, content_class(field)) for field in schema)
 
 

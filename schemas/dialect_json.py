@@ -55,8 +55,13 @@ PATTERNS: dict[str, str] = {
         r"\b(?:reasoning|reasoning_tokens|output_reasoning_tokens|output_reasoning|thoughts_token_count"
         r"|reasoningTokens)" + _NUMBER
     ),
-    "Model": r'"model":\s*"(?P<value>[^"]{1,128})"',
-    # Inside a JSON string the quotes are escaped, so no text that a user wrote can look like this.
+    # A model's name among the facts of its answer: documents and arguments may have a "model" of their own.
+    "Model": (
+        r'"model":\s*"(?P<value>[A-Za-z0-9][A-Za-z0-9._:/@-]{1,127})",'
+        r'\s*"(?:index|finish_reason|stop_reason|usage|created|created_at)"'
+    ),
+    # Inside a JSON string the quotes are escaped, so no text that a user wrote can look like this; an answer
+    # that is JSON itself can, so only known reasons are taken.
     "FinishReason": (
         r'"(?:finish_reason|stop_reason|finishReason|stopReason)"\s*:\s*"(?P<value>[A-Za-z_]{1,32})"'
     ),

@@ -21,6 +21,7 @@ from agenttracer.schemas.attribute_maps import AttributeMaps, offsets_of
 from agenttracer.schemas.batch import Batch, Place, Signal
 from agenttracer.schemas.clickhouse_tables import (
     FLATTENED,
+    LEDGER_TABLE,
     LOGS_TABLE,
     METRICS_TABLES,
     NEVER,
@@ -37,7 +38,13 @@ def flatten(batch: Batch, ttl_seconds: float) -> dict[str, pa.Table]:
     """Rows by ClickHouse table; tables without rows are left out. A ``ttl_seconds`` of 0 is never."""
     if not batch.num_rows:
         return {}
-    return _FLATTEN[batch.signal](batch, AttributeMaps(batch.attributes), ttl_seconds)
+    tables = _FLATTEN[batch.signal](batch, AttributeMaps(batch.attributes), ttl_seconds)
+    ledger = batch.tables.get("ledger")
+    return (
+        tables
+        if ledger is None or not ledger.num_rows
+        else tables | {LEDGER_TABLE: _ledger(batch.signal, ledger, ttl_seconds)}
+    )
 
 
 def _traces(batch: Batch, attributes: AttributeMaps, ttl_seconds: float) -> dict[str, pa.Table]:
@@ -93,6 +100,18 @@ _FLATTEN: dict[Signal, Callable[[Batch, AttributeMaps, float], dict[str, pa.Tabl
     Signal.LOGS: _logs,
     Signal.METRICS: _metrics,
 }
+
+
+def _ledger(signal: Signal, ledger: pa.RecordBatch, ttl_seconds: float) -> pa.Table:
+    """What the batch's rows lost, by the hour: the store adds lines of the same hour up."""
+    times = pc.floor_temporal(ledger.column("Time"), unit="hour")
+    columns = {
+        **_columns(ledger),
+        "Hour": _seconds(times),
+        "Signal": pa.repeat(pa.scalar(signal.value), ledger.num_rows),
+        "ExpiresAt": _expiry(times, ttl_seconds),
+    }
+    return _table(columns, LEDGER_TABLE)
 
 
 def _of_resource_and_scope(batch: Batch, attributes: AttributeMaps) -> Columns:

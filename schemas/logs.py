@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from agenttracer.schemas.columns import ID, LABEL, NAME, SAFE, STRINGS, TIME, column
+from agenttracer.schemas.columns import AGENT_NAME, ID, LABEL, MODEL_NAME, NAME, SAFE, STRINGS, TIME, column
 
 DECODED_LOGS = pa.schema(
     [
@@ -23,14 +23,14 @@ DECODED_LOGS = pa.schema(
 TYPED = pa.schema(
     [
         column("RunId", pa.string(), NAME, "agent.run.id, else the trace id"),
-        column("AgentName", pa.string(), NAME, "gen_ai.agent.name"),
+        column("AgentName", pa.string(), AGENT_NAME, "gen_ai.agent.name"),
         column("AgentVersion", pa.string(), LABEL, "gen_ai.agent.version, else service.version"),
         column("FailureType", STRINGS, SAFE, "classify: of an exception, or of an answer that is none"),
         column("FailureCode", STRINGS, SAFE, "classify"),
         column("FailureRule", STRINGS, SAFE, "classify: the rule that decided"),
         column("Operation", pa.string(), LABEL, "gen_ai.operation.name"),
         column("Provider", pa.string(), LABEL, "gen_ai.provider.name"),
-        column("Model", pa.string(), NAME, "gen_ai.response.model, else gen_ai.request.model"),
+        column("Model", pa.string(), MODEL_NAME, "gen_ai.response.model, else gen_ai.request.model"),
         column(
             "FinishReason", pa.string(), LABEL, "gen_ai.response.finish_reasons, or finish_reason of the body"
         ),

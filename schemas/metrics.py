@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from agenttracer.schemas.columns import ID, LABEL, NAME, SAFE, STRINGS, TEXT, TIME, column
+from agenttracer.schemas.columns import AGENT_NAME, ID, LABEL, SAFE, STRINGS, TEXT, TIME, column
 
 METRIC_TYPES = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
@@ -36,7 +36,7 @@ DECODED_POINTS = pa.schema(
 
 TYPED = pa.schema(
     [
-        column("AgentName", pa.string(), NAME, "gen_ai.agent.name"),
+        column("AgentName", pa.string(), AGENT_NAME, "gen_ai.agent.name"),
         column("PolicyHash", STRINGS, SAFE, "redaction: the policy that the row passed"),
         column("RedactedCount", pa.uint32(), SAFE, "redaction: values dropped, masked or hashed"),
         column("RedactedBytes", pa.uint64(), SAFE, "redaction: size of what was dropped", "By"),

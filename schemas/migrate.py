@@ -4,9 +4,9 @@
     sql/0002_…               ─┼─ recorded? ─┼─ recorded, same hash: done
     sql/0003_…               ─┘             └─ recorded, another hash: a view is replaced; else SchemaError
 
-Tables come first, then what feeds them, what fills them, the views, whatever their numbers. A table's file never changes
-once it was released; a new file alters it. A crash between running and recording only runs a file again. So do
-two collectors that start together.
+Tables come first, then what feeds them, what fills them, the views, whatever their numbers. A table's file never
+changes once it was released; a new file alters it. A crash between running and recording only runs a file again.
+So do two collectors that start together.
 """
 
 from __future__ import annotations

@@ -12,6 +12,10 @@ AGENT_RUN_ID: Final = "agent.run.id"  # the run's own id, on every span and even
 AGENT_RUN_NAME: Final = "agent.run.name"  # a short name for this kind of run
 AGENT_RUN_STATUS: Final = "agent.run.status"  # a RunStatus, on the root span and on run events
 AGENT_RUN_METADATA: Final = "agent.run.metadata"  # prefix of the run's numbers, booleans and labels
+AGENT_RUN_RESULT: Final = "agent.run.result"  # prefix of the summary of what came out
+AGENT_RUN_INPUT_SIZE: Final = "agent.run.input.size_bytes"  # size of what went in, as JSON
+AGENT_RUN_INPUT_HASH: Final = "agent.run.input.hash"  # SHA-256 of it; stored as a keyed hash
+AGENT_RUN_INPUT_FIELDS: Final = "agent.run.input.fields"  # its field names and their types, name:type
 
 # The step: one thing the agent did, a child span.
 AGENT_STEP_TYPE: Final = "agent.step.type"  # a StepType
@@ -19,6 +23,8 @@ AGENT_STEP_NAME: Final = "agent.step.name"  # what the code calls the step
 AGENT_STEP_SEQUENCE: Final = "agent.step.sequence"  # order in which the run's steps started, from 1
 AGENT_STEP_ATTEMPT: Final = "agent.step.attempt"  # which try this is, from 1
 AGENT_STEP_METADATA: Final = "agent.step.metadata"  # prefix of the step's numbers, booleans and labels
+AGENT_STEP_CHUNK_COUNT: Final = "agent.step.chunk_count"  # pieces that a stream came in
+AGENT_RETRY_COUNT: Final = "agent.retry.count"  # tries after the first, of a step or a run
 AGENT_RETRIEVAL_DOCUMENT_COUNT: Final = "agent.retrieval.document_count"  # documents that a retrieval found
 
 # Failures.
@@ -36,9 +42,26 @@ AGENT_TYPE: Final = "agent.type"  # llm_agent, ml_model, chatbot, api_agent, wor
 AGENT_CAPABILITIES: Final = "agent.capabilities"  # labels of what the agent can do
 AGENT_DATA_SOURCES: Final = "agent.data_sources"  # labels of what the agent reads
 AGENT_DEPLOYMENT_TYPE: Final = "agent.deployment.type"  # docker, kubernetes, local, cloud, serverless
+AGENT_TAGS: Final = "agent.tags"  # labels to find the agent by
+AGENT_METADATA: Final = "agent.metadata"  # prefix of the agent's numbers, booleans and labels
+AGENT_PORT: Final = "agent.port"  # where the agent listens
+AGENT_PROMPT_VARIABLES: Final = "agent.prompt.variables"  # names of what a prompt template leaves open
+AGENT_PROMPT_SIZE: Final = "agent.prompt.size_bytes"  # of the prompt template
 AGENT_PROMPT_HASH: Final = "agent.prompt.hash"  # hash of the prompt template
 AGENT_CODE_HASH: Final = "agent.code.hash"  # hash of the agent's code
 AGENT_CONFIG_HASH: Final = "agent.config.hash"  # hash of the agent's configuration
+
+# Tools, metrics and what was learned: log events.
+AGENT_TOOL_DEFINITION_HASH: Final = "agent.tool.definition.hash"  # SHA-256 of a tool's definition
+AGENT_TOOL_DEFINITION_SIZE: Final = "agent.tool.definition.size_bytes"  # its size, as JSON
+AGENT_TOOL_VERSION: Final = "agent.tool.version"  # the tool's version
+AGENT_METRIC_NAME: Final = "agent.metric.name"  # what was measured
+AGENT_METRIC_VALUE: Final = "agent.metric.value"  # the number
+AGENT_METRIC_LABEL: Final = "agent.metric.label"  # or the label, where the value is not a number
+AGENT_METRIC_UNIT: Final = "agent.metric.unit"  # its unit
+AGENT_LEARNING_PATTERN: Final = "agent.learning.pattern"  # label of what was learned
+AGENT_LEARNING_CONFIDENCE: Final = "agent.learning.confidence"  # how sure that is, 0 to 1
+AGENT_LEARNING_EVIDENCE_COUNT: Final = "agent.learning.evidence_count"  # runs that speak for it
 
 # Artifacts: a log event whose body is the bytes.
 AGENT_ARTIFACT_NAME: Final = "agent.artifact.name"  # file name of the artifact
@@ -52,9 +75,17 @@ AGENT_ARTIFACT_KEY: Final = "agent.artifact.key"  # tenant/agent/run/uuid/name; 
 AGENT_HEALTH_CHECK_NAME: Final = "agent.health.check.name"  # which check
 AGENT_HEALTH_CHECK_STATUS: Final = "agent.health.check.status"  # its outcome
 AGENT_HEALTH_CHECK_DURATION: Final = "agent.health.check.duration_ms"  # how long the check took
+AGENT_HEALTH_STATUS: Final = "agent.health.status"  # online, warning, error, maintenance
+AGENT_HEALTH_SCORE: Final = "agent.health.score"  # share of the checks that passed, 0 to 1
+AGENT_UPTIME_SECONDS: Final = "agent.uptime_seconds"  # since the process began to report
+AGENT_TASKS_PENDING: Final = "agent.tasks.pending"  # runs queued or running in the process
+AGENT_TASKS_COMPLETED: Final = "agent.tasks.completed"  # runs that did not fail, since it began to report
+AGENT_TASKS_FAILED: Final = "agent.tasks.failed"  # runs that failed
 AGENT_MEMORY_ID: Final = "agent.memory.id"  # which memory
 AGENT_MEMORY_KIND: Final = "agent.memory.kind"  # what kind of memory
 AGENT_MEMORY_IMPORTANCE: Final = "agent.memory.importance"  # how much it matters, 0 to 1
+AGENT_MEMORY_HASH: Final = "agent.memory.hash"  # SHA-256 of its content; stored as a keyed hash
+AGENT_MEMORY_SIZE: Final = "agent.memory.size_bytes"  # of its content
 
 # OpenTelemetry's GenAI names.
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"  # an Operation
@@ -88,6 +119,9 @@ USER_ID: Final = "user.id"  # who the run was for; stored as a hash
 # OpenTelemetry's resource names.
 SERVICE_NAME: Final = "service.name"  # the program
 SERVICE_VERSION: Final = "service.version"  # its version
+SERVICE_INSTANCE_ID: Final = "service.instance.id"  # this one of its processes
+HOST_NAME: Final = "host.name"  # where it runs
+VCS_REF_HEAD_REVISION: Final = "vcs.ref.head.revision"  # the commit it was built from
 DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"  # production, staging, ...
 TELEMETRY_DISTRO_NAME: Final = "telemetry.distro.name"  # what set OpenTelemetry up
 TELEMETRY_DISTRO_VERSION: Final = "telemetry.distro.version"  # its version
@@ -192,6 +226,8 @@ class Operation(StrEnum):
     RETRIEVAL = "retrieval"  # a search
     CHAT = "chat"  # a model call
     EXECUTE_TOOL = "execute_tool"  # a tool call
+    UPSERT_MEMORY = "upsert_memory"  # a memory was stored
+    SEARCH_MEMORY = "search_memory"  # memories were looked up
 
 
 STEP_OPERATIONS: Final = {

@@ -5,7 +5,21 @@ Names and meanings are the Collector's ClickHouse exporter's; what agents need s
 
 import pyarrow as pa
 
-from agenttracer.schemas.columns import HASHED, ID, LABEL, NAME, SAFE, STRINGS, TEXT, TIME, TOOL_NAME, column
+from agenttracer.schemas.columns import (
+    AGENT_NAME,
+    HASHED,
+    ID,
+    LABEL,
+    MODEL_NAME,
+    NAME,
+    SAFE,
+    STEP_NAME,
+    STRINGS,
+    TEXT,
+    TIME,
+    TOOL_NAME,
+    column,
+)
 
 DECODED_SPANS = pa.schema(
     [
@@ -33,12 +47,12 @@ TYPED = pa.schema(
     [
         column("RunId", pa.string(), NAME, "agent.run.id, else the trace id"),
         column("RunStatus", STRINGS, SAFE, "agent.run.status, on roots"),
-        column("AgentName", pa.string(), NAME, "gen_ai.agent.name"),
+        column("AgentName", pa.string(), AGENT_NAME, "gen_ai.agent.name"),
         column("AgentVersion", pa.string(), LABEL, "gen_ai.agent.version, else service.version"),
         column(
             "StepType", STRINGS, SAFE, "classify: plan, retrieve, model, tool, respond, ...; empty: no step"
         ),
-        column("StepName", pa.string(), NAME, "agent.step.name"),
+        column("StepName", pa.string(), STEP_NAME, "agent.step.name"),
         column("StepSequence", pa.int32(), SAFE, "agent.step.sequence"),
         column("Attempt", pa.int32(), SAFE, "agent.step.attempt, from 1"),
         column("FailureType", STRINGS, SAFE, "classify"),
@@ -46,7 +60,7 @@ TYPED = pa.schema(
         column("FailureRule", STRINGS, SAFE, "classify: the rule that decided"),
         column("Operation", pa.string(), LABEL, "gen_ai.operation.name"),
         column("Provider", pa.string(), LABEL, "gen_ai.provider.name"),
-        column("Model", pa.string(), NAME, "gen_ai.response.model, else gen_ai.request.model"),
+        column("Model", pa.string(), MODEL_NAME, "gen_ai.response.model, else gen_ai.request.model"),
         column("ToolName", pa.string(), TOOL_NAME, "gen_ai.tool.name"),
         column("ConversationId", pa.string(), HASHED, "gen_ai.conversation.id, hashed"),
         column("UserHash", pa.string(), HASHED, "user.id, hashed"),
@@ -66,6 +80,8 @@ TYPED = pa.schema(
         column("PolicyHash", STRINGS, SAFE, "redaction: the policy that the row passed"),
         column("RedactedCount", pa.uint32(), SAFE, "redaction: values dropped, masked or hashed"),
         column("RedactedBytes", pa.uint64(), SAFE, "redaction: size of what was dropped", "By"),
+        column("InputBytes", pa.uint64(), SAFE, "redaction: size of the content that went in", "By"),
+        column("OutputBytes", pa.uint64(), SAFE, "redaction: size of the content that came out", "By"),
     ]
 )
 """What the processors add to a span."""

@@ -5,6 +5,8 @@ import pyarrow as pa
 from agenttracer.schemas import logs, metrics, spans
 from agenttracer.schemas.batch import ATTRIBUTES, DECODED_ATTRIBUTES, Signal
 from agenttracer.schemas.columns import RESOURCES, SCOPES
+from agenttracer.schemas.contents import CONTENTS
+from agenttracer.schemas.ledger import LEDGER
 
 STORED: dict[Signal, dict[str, pa.Schema]] = {
     Signal.TRACES: {
@@ -14,12 +16,16 @@ STORED: dict[Signal, dict[str, pa.Schema]] = {
         "events": spans.EVENTS,
         "links": spans.LINKS,
         "attributes": ATTRIBUTES,
+        "contents": CONTENTS,
+        "ledger": LEDGER,
     },
     Signal.LOGS: {
         "rows": logs.LOGS,
         "resources": RESOURCES,
         "scopes": SCOPES,
         "attributes": ATTRIBUTES,
+        "contents": CONTENTS,
+        "ledger": LEDGER,
     },
     Signal.METRICS: {
         "rows": metrics.POINTS,
@@ -28,13 +34,15 @@ STORED: dict[Signal, dict[str, pa.Schema]] = {
         "metrics": metrics.METRICS,
         "exemplars": metrics.EXEMPLARS,
         "attributes": ATTRIBUTES,
+        "ledger": LEDGER,
     },
 }
-"""What the journal holds and exporters read."""
+"""What the journal holds and exporters read. Contents and ledger are redaction's: a batch that wasn't
+redacted has none."""
 
 DECODED: dict[Signal, dict[str, pa.Schema]] = {
     signal: {
-        **tables,
+        **{name: table for name, table in tables.items() if name not in ("contents", "ledger")},
         "attributes": DECODED_ATTRIBUTES,
         "rows": {
             Signal.TRACES: spans.DECODED_SPANS,

@@ -5,7 +5,5 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-golden",
-        action="store_true",
-        help="write tests/golden/expected anew from what the processors make; review the diff",
+        "--update-golden", action="store_true", help="write golden files anew; review them as a diff"
     )

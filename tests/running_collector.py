@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class RunningCollector:
         self.data = folder / "data"
         self.log_path = folder / "collector.log"
         self.ports = dict(zip(_PORTS.values(), free_ports(len(_PORTS)), strict=True))
+        self.command = [sys.executable, "-m", "agenttracer"]
         self.arguments = arguments or ("--config", str(CONFIG))
         self.environment = {
             **os.environ,
@@ -66,21 +67,28 @@ class RunningCollector:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def launch(self) -> subprocess.Popen[bytes]:
-        """Start the process without waiting until it is ready."""
+    def launch(self, preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+        """Start the process without waiting until it is ready; ``preexec_fn`` as subprocess has it."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "agenttracer", "collector", *self.arguments],
+                [*self.command, "collector", *self.arguments],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
+                preexec_fn=preexec_fn,
             )
         return self.process
 
     def start(self) -> None:
         """Start the process and wait until it says that it is ready."""
-        process = self.launch()
+        self.launch()
+        self.wait_until_healthy()
+
+    def wait_until_healthy(self) -> None:
+        """Wait until the process that was launched says that it is ready."""
+        process = self.process
+        assert process is not None
         deadline = time.monotonic() + _START_SECONDS
         while not self.healthy():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -134,16 +142,27 @@ class RunningCollector:
                     lines[labels["state"]] = lines.get(labels["state"], 0) + sample.value
         return lines
 
-    def wait_until_stored(self, timeout_seconds: float = 30) -> None:
-        """Wait until no exporter has anything left to take."""
-        deadline = time.monotonic() + timeout_seconds
-        while any(
+    def waiting(self) -> float:
+        """How many rows exporters have still to take."""
+        return sum(
             sample.value
             for family in text_string_to_metric_families(self.metrics_text())
             for sample in family.samples
             if sample.name == "agenttracer_items_waiting"
-        ):
+        )
+
+    def wait_until_stored(self, timeout_seconds: float = 30) -> None:
+        """Wait until no exporter has anything left to take."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.waiting():
             assert time.monotonic() < deadline, "the exporters did not take everything in time"
+            time.sleep(0.1)
+
+    def wait_until_noted(self, state: str, rows: int, timeout_seconds: float = 30) -> None:
+        """Wait until the books say it of so many rows; duplicates are noted when the collector has nothing to do."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.books().get(state, 0) < rows:
+            assert time.monotonic() < deadline, f"the books do not show {rows} {state} in time"
             time.sleep(0.1)
 
     def signal(self, number: signal.Signals) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 import grpc
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
@@ -98,7 +100,29 @@ class Received:
     port: int
     traces: list[trace_service_pb2.ExportTraceServiceRequest] = field(default_factory=list)
     logs: list[logs_service_pb2.ExportLogsServiceRequest] = field(default_factory=list)
+    metrics: list[metrics_service_pb2.ExportMetricsServiceRequest] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    refuse: grpc.StatusCode | None = None
+    """What to answer instead of taking a request."""
+    delay_seconds: float = 0.0
+    """How long to think about each request."""
+
+    def take(self, context: Any) -> None:
+        """Be slow, or refuse, as told."""
+        time.sleep(self.delay_seconds)
+        if self.refuse is not None:
+            context.abort(self.refuse, "told so")
+
+    @property
+    def metric_names(self) -> set[str]:
+        """Names of all metrics."""
+        return {
+            metric.name
+            for request in self.metrics
+            for resource in request.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        }
 
     @property
     def spans(self) -> list[Any]:
@@ -128,6 +152,7 @@ class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
         self._received = received
 
     def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self._received.take(context)
         self._received.headers.append(dict(context.invocation_metadata()))
         self._received.traces.append(request)
         return trace_service_pb2.ExportTraceServiceResponse()
@@ -138,17 +163,30 @@ class _Logs(logs_service_pb2_grpc.LogsServiceServicer):
         self._received = received
 
     def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self._received.take(context)
         self._received.logs.append(request)
         return logs_service_pb2.ExportLogsServiceResponse()
 
 
+class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def __init__(self, received: Received) -> None:
+        self._received = received
+
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self._received.take(context)
+        self._received.metrics.append(request)
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
 @contextmanager
-def grpc_collector() -> Iterator[Received]:
-    """A collector that takes everything over OTLP/gRPC, on a free port."""
-    server = grpc.server(ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", 64 * 2**20)])
-    received = Received(server.add_insecure_port("127.0.0.1:0"))
+def grpc_collector(port: int = 0) -> Iterator[Received]:
+    """A collector that takes everything over OTLP/gRPC, on a free port unless it is given one."""
+    options = [("grpc.max_receive_message_length", 64 * 2**20), ("grpc.so_reuseport", 0)]
+    server = grpc.server(ThreadPoolExecutor(2), options=options)
+    received = Received(server.add_insecure_port(f"127.0.0.1:{port}"))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(received), server)
     logs_service_pb2_grpc.add_LogsServiceServicer_to_server(_Logs(received), server)
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(received), server)
     server.start()
     try:
         yield received

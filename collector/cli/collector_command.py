@@ -10,17 +10,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agenttracer import __version__
-
-if TYPE_CHECKING:
-    from agenttracer.collector.config.model import Config
-
-_DEFAULT = "otel-config.yaml"
+from agenttracer.collector.cli.config_flags import add_config_flags, loader
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         description="Receive OTLP, take out what is private, store the rest. Without a subcommand: run.",
     )
     parser.add_argument("--version", action="version", version=f"agenttracer version {__version__}")
-    _add_flags(parser, "")
+    add_config_flags(parser)
     parser.set_defaults(run=_run)
     actions = parser.add_subparsers(title="subcommands", metavar="[SUBCOMMAND]")
     for name, run, summary in (
@@ -40,52 +32,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         ("print-config", _print_config, "print the merged and expanded configuration, secrets redacted"),
     ):
         action = actions.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        _add_flags(action, "_after")
+        add_config_flags(action, "_after")
         action.set_defaults(run=run)
         if run is _print_config:
             action.add_argument("--mode", choices=("redacted", "unredacted"), default="redacted")
             action.add_argument("--format", choices=("yaml", "json"), default="yaml")
 
 
-def _add_flags(parser: argparse.ArgumentParser, suffix: str) -> None:
-    # Two names: a subcommand's parser would otherwise overwrite what stood before the subcommand.
-    parser.add_argument(
-        "--config",
-        action="append",
-        default=[],
-        metavar="FILE",
-        dest=f"config{suffix}",
-        help=f"a YAML file; repeat it to merge several (default: {_DEFAULT} in this folder)",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest=f"set{suffix}",
-        help="override one value, like service.telemetry.logs.level=DEBUG; repeatable",
-    )
-
-
-def _loader(options: argparse.Namespace) -> Callable[[], Config]:
-    from agenttracer.collector.config.load import load_config
-
-    sources: Sequence[str] = [*options.config, *getattr(options, "config_after", ())]
-    overrides = [*options.set, *getattr(options, "set_after", ())]
-    if not sources and Path(_DEFAULT).is_file():
-        sources = [_DEFAULT]
-    return partial(load_config, sources, overrides)
-
-
 def _run(options: argparse.Namespace) -> int:
     from agenttracer.collector.service import run
 
     # It loads before it does anything else, and again at each SIGHUP.
-    return run(_loader(options))
+    return run(loader(options))
 
 
 def _validate(options: argparse.Namespace) -> int:
-    _loader(options)()
+    loader(options)()
     return 0
 
 
@@ -100,6 +62,6 @@ def _components(options: argparse.Namespace) -> int:
 def _print_config(options: argparse.Namespace) -> int:
     from agenttracer.collector.config.render import show, to_json, to_yaml
 
-    tree = show(_loader(options)().source, redacted=options.mode == "redacted")
+    tree = show(loader(options)().source, redacted=options.mode == "redacted")
     sys.stdout.write(to_json(tree) if options.format == "json" else to_yaml(tree))
     return 0

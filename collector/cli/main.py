@@ -9,17 +9,31 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from agenttracer import __version__
 from agenttracer.collector.cli import (
     collector_command,
     dead_letter_command,
     diff_command,
+    erase_command,
+    policy_command,
     reprice_command,
     runs_command,
 )
 
-_COMMANDS = (collector_command, runs_command, diff_command, reprice_command, dead_letter_command)
+_COMMANDS = (
+    collector_command,
+    runs_command,
+    diff_command,
+    policy_command,
+    reprice_command,
+    dead_letter_command,
+    erase_command,
+)
+_DOCTOR = (
+    "agenttracer.instrumentation.doctor.command"  # by name: it is the SDK's, and works without the collector
+)
 _INSTALL = "pip install 'agenttracer[collector]'"
 
 
@@ -30,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"agenttracer version {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
+    for command in (*_COMMANDS, import_module(_DOCTOR)):
         command.add_to(commands)
     return parser
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agenttracer.collector.component import Authenticator, Exporter
+from agenttracer.collector.component import Authenticator, Exporter, Processor
 from agenttracer.collector.config.declare import Declared, id_fault
 from agenttracer.collector.config.fields import keys
 from agenttracer.collector.config.model import Pipeline, PipelineOptions, ServiceOptions
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _PIPELINES = ("service", "pipelines")
 _ROLES = ("receiver", "processor", "exporter")
+_BEFORE_REDACTION = frozenset({"normalize", "classify", "price"})
 
 
 def read_service(tree: Any, problems: Problems) -> tuple[ServiceOptions, Any]:
@@ -68,6 +69,7 @@ def check_service(
         _check_pipeline(pipeline_id, options, declared, problems)
         if signal is not None:
             _check_signals(pipeline_id, signal, options, declared, problems)
+            _check_needed_exporters(pipeline_id, signal, options, declared, problems)
             pipelines[pipeline_id] = Pipeline(
                 pipeline_id,
                 signal,
@@ -103,7 +105,7 @@ def _check_pipeline(
         if not listed and role != "processor":
             problems.add(path, f"must have at least one {role}", f"list one under {role}s:")
         _check_references(role, listed, path, (*path, f"{role}s"), declared, problems)
-    types = [processor.partition("/")[0] for processor in options.processors]
+    types = [processor.partition("/")[0] for processor in dict.fromkeys(options.processors)]
     for processor in dict.fromkeys(options.processors):
         if options.processors.count(processor) > 1:
             message = f'references processor "{processor}" multiple times'
@@ -111,6 +113,14 @@ def _check_pipeline(
     if "redaction" not in types:
         message = "must have the redaction processor: nothing may reach a disk unredacted"
         problems.add(path, message, "add redaction at the end of processors:", at=(*path, "processors"))
+    elif types.count("redaction") > 1:
+        message = "must have one redaction processor: a second one can't read what the first one leaves"
+        fix = "let one do what both should; overrides: can differ by tenant and agent"
+        problems.add(path, message, fix, at=(*path, "processors"))
+    else:
+        for late in _BEFORE_REDACTION.intersection(types[types.index("redaction") :]):
+            message = f"{late} must stand before redaction: it reads what redaction takes out"
+            problems.add(path, message, "move redaction behind it", at=(*path, "processors"))
     if "memory_limiter" in types[1:] and types[0] != "memory_limiter":
         message = "memory_limiter must be the first processor: it refuses data before any work is done on it"
         problems.add(path, message, "move it to the front", at=(*path, "processors"))
@@ -151,6 +161,24 @@ def _check_signals(
             message = f'exporter "{component_id}" does not support {signal}'
             fix = f"remove it from this pipeline (it takes {takes})"
             problems.add(path, message, fix, at=(*path, "exporters", str(index)))
+
+
+def _check_needed_exporters(
+    pipeline_id: str,
+    signal: Signal,
+    options: PipelineOptions,
+    declared: Mapping[str, Declared],
+    problems: Problems,
+) -> None:
+    exporters = {exporter.partition("/")[0] for exporter in options.exporters}
+    for component_id in options.processors:
+        configured = declared["processors"].components.get(component_id)
+        if configured and issubclass(configured.cls, Processor):
+            needed = configured.cls.needs_exporter(configured.options, signal)
+            if needed and needed not in exporters:
+                path = (*_PIPELINES, pipeline_id)
+                message = f'processor "{component_id}" keeps what only an {needed} exporter stores'
+                problems.add(path, message, f"list {needed} under exporters:", at=(*path, "exporters"))
 
 
 def _check_authenticators(

@@ -54,6 +54,7 @@ def load_config(sources: Sequence[str], overrides: Sequence[str] = ()) -> Config
         **{section: MappingProxyType(declared[section].components) for section in SECTIONS},
         service_extensions=tuple(dict.fromkeys(service.extensions)),
         pipelines=MappingProxyType(pipelines),
+        max_in_flight_mib=service.max_in_flight_mib,
         telemetry=service.telemetry,
         source=MappingProxyType({**source, "service": mark_secrets(service_tree, ServiceOptions)}),
     )

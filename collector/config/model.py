@@ -82,6 +82,12 @@ class ServiceOptions(Options):
     pipelines: dict[str, PipelineOptions] = Field(
         default_factory=dict, description="The pipelines, by signal, or by signal/name."
     )
+    max_in_flight_mib: int = Field(
+        default=256,
+        ge=1,
+        description="Requests in memory that are not answered yet, shared by the tenants; clients are told to "
+        "resend beyond.",
+    )
     telemetry: ServiceTelemetry = Field(
         default_factory=ServiceTelemetry, description="What the collector tells about itself."
     )
@@ -120,5 +126,6 @@ class Config:
     extensions: Mapping[str, Configured]
     service_extensions: tuple[str, ...]
     pipelines: Mapping[str, Pipeline]
+    max_in_flight_mib: int
     telemetry: ServiceTelemetry
     source: Mapping[str, Any] = field(repr=False)

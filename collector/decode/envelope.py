@@ -70,7 +70,7 @@ def resources_table(envelope: Envelope, attributes: pa.RecordBatch, tenant: str)
 
 
 def _service_names(count: int, attributes: pa.RecordBatch) -> pa.StringArray:
-    end = int(np.searchsorted(attributes.column("place").to_numpy(), Place.RESOURCE, side="right"))
+    end = int(np.searchsorted(attributes.column("place").to_numpy(), np.uint8(Place.RESOURCE), "right"))
     keys = attributes.column("key")
     code = keys.dictionary.index("service.name").as_py()
     kinds = attributes.column("kind").to_numpy()[:end]

@@ -11,6 +11,7 @@ Keys keep their order, and stay twice where they came twice.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ from agenttracer.collector.decode.attributes import Values, read_values
 from agenttracer.collector.decode.large_stack import on_large_stack
 from agenttracer.schemas.batch import Kind
 
+_FEW = 64
+_SHORT_BYTES = 64
 DEPTH_LIMIT = 32
 """Levels of arrays and kvlists that are shown; what lies deeper is ``null``."""
 
@@ -31,7 +34,29 @@ def render_nested(kind: pa.UInt8Array, nested: pa.ListArray) -> pa.StringArray:
 
     An element that is no valid AnyValue or KeyValue becomes ``null``, or an empty key with it.
     """
-    return _render(kind.to_numpy(), nested, depth=1)
+    kinds = kind.to_numpy()
+    labels = _render_labels(kinds, nested)
+    return _render(kinds, nested, depth=1) if labels is None else labels
+
+
+def _render_labels(kind: np.ndarray, nested: pa.ListArray) -> pa.StringArray | None:
+    """Arrays of one short element each, the same few in row after row; None if there are any others."""
+    elements = nested.flatten()
+    if len(elements) != len(nested) or nested.null_count or (kind != Kind.ARRAY).any():
+        return None
+    if (np.diff(nested.offsets.to_numpy()) != 1).any():
+        return None
+    encoded = elements.dictionary_encode()
+    messages = encoded.dictionary.to_pylist()
+    if len(messages) > _FEW or any(len(message) > _SHORT_BYTES for message in messages):
+        return None
+    return pa.array([_label(message) for message in messages], pa.string()).take(encoded.indices)
+
+
+@lru_cache(maxsize=1024)
+def _label(message: bytes) -> str:
+    text: str = _values(pa.array([message], pa.binary()), 1)[0].as_py()
+    return f"[{text}]"
 
 
 def _render(kind: np.ndarray, nested: pa.ListArray, depth: int) -> pa.StringArray:

@@ -5,6 +5,7 @@ row attributes  →  its events  →  keys that only one library means so  →  
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -109,8 +110,15 @@ def _first_of_list(attributes: View, index: np.ndarray, texts: pa.StringArray) -
         first = first_strings(attributes.table.column("nested").take(pa.array(index[lists])))
         texts = pc.replace_with_mask(texts, pa.array(lists), first)
     encoded = texts.dictionary_encode()
-    reasons = pc.extract_regex(encoded.dictionary, r'^(?:\[\s*")?(?P<reason>[A-Za-z_-]{1,32})(?:"|$)')
-    return pc.struct_field(reasons, "reason").take(encoded.indices)
+    reasons = [_reason(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(reasons, pa.string()).take(encoded.indices)
 
 
+def _reason(text: str) -> str | None:
+    found = _REASON.match(text)
+    return found["reason"] if found else None
+
+
+# Some libraries send the name of an enumeration in front; some providers' words have a blank.
+_REASON = re.compile(r'(?:\[\s*")?(?:FinishReason\.)?(?P<reason>[A-Za-z][A-Za-z _-]{0,31})(?:"|\Z)', re.ASCII)
 _ROW_KEYS: Mapping[str, Sequence[str]] = {**SPAN_STRINGS, **SPAN_INTEGERS}

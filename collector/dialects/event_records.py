@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import View, find, strings
 from agenttracer.collector.decode.nested import render_nested
 from agenttracer.collector.dialects.columns import Columns
+from agenttracer.collector.dialects.json_facts import known_reasons
 from agenttracer.schemas.batch import Batch, Kind, Place
 from agenttracer.schemas.dialect_json import PATTERNS
 
@@ -36,7 +37,7 @@ def add_from_bodies(attributes: View, batch: Batch, columns: Columns) -> None:
     if not len(rows):
         return
     texts = _bodies(attributes, batch, rows)
-    reasons = pc.struct_field(pc.extract_regex(texts, PATTERNS["FinishReason"]), "value")
+    reasons = known_reasons(pc.struct_field(pc.extract_regex(texts, PATTERNS["FinishReason"]), "value"))
     own = columns.get("FinishReason", pa.nulls(batch.num_rows, pa.string()))
     columns["FinishReason"] = pc.coalesce(own, pc.replace_with_mask(own, choices, reasons))
 

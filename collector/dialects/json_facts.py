@@ -17,10 +17,12 @@ from agenttracer.schemas.dialect_json import (
     PATTERNS,
     USAGE_KEYS,
 )
+from agenttracer.schemas.dialect_values import FINISH_REASONS
 
 _TOKENS = tuple(name for name in PATTERNS if name.endswith("Tokens"))
 _SOURCES = {**dict.fromkeys(USAGE_KEYS, _TOKENS), **ANSWER_KEYS}
 _SLOTS = {key: (key,) for key in _SOURCES}
+_REASONS = pa.array(sorted({*FINISH_REASONS, *FINISH_REASONS.values()}))
 
 
 def add_from_json(attributes: View, batch: Batch, wanted: set[str], columns: Columns) -> None:
@@ -63,8 +65,15 @@ def _held(column: pa.Array | None, rows: int) -> np.ndarray:
 def _extract(attributes: View, index: Index, lacking: np.ndarray, name: str) -> pa.Array:
     texts = strings(attributes, index[lacking])
     values = pc.struct_field(pc.extract_regex(texts, PATTERNS[name]), "value")
+    if name == "FinishReason":
+        return known_reasons(values)
     kind = spans.SPANS.field(name).type
     return values if pa.types.is_string(kind) else whole_numbers(values).cast(kind)
+
+
+def known_reasons(reasons: pa.StringArray) -> pa.StringArray:
+    """Those that a provider gives; any other word out of content may be content."""
+    return pc.if_else(pc.is_in(pc.utf8_lower(reasons), _REASONS), reasons, None)
 
 
 def _fill(columns: Columns, name: str, lacking: np.ndarray, values: pa.Array) -> None:

@@ -45,7 +45,7 @@ def _known(values: pa.StringArray, table: dict[str, str]) -> pa.StringArray:
     """Values that the table knows, in whatever case, in its words; others as they came: a detector that redaction
     runs on them later may go by their case."""
     encoded = values.dictionary_encode()
-    words = [table.get(value.lower(), value) for value in encoded.dictionary.to_pylist()]
+    words = [table.get(value.lower().replace(" ", "_"), value) for value in encoded.dictionary.to_pylist()]
     return pa.array(words, pa.string()).take(encoded.indices)
 
 

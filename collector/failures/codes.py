@@ -22,7 +22,7 @@ from agenttracer.collector.failures.evidence import (
 )
 from agenttracer.collector.failures.exceptions import Exceptions, exceptions
 from agenttracer.collector.failures.quiet import empty_retrievals, finish_failures
-from agenttracer.collector.steps.tree import Mask, Tree, mask
+from agenttracer.collector.steps.tree import Mask, Tree, is_value
 from agenttracer.schemas.batch import Batch
 from agenttracer.schemas.failures import EVIDENCE_RULES, MODEL_CODES, TYPE_OF_STEP
 from agenttracer.schemas.semconv import FailureCode, FailureType
@@ -52,19 +52,19 @@ class Failures:
         }
 
 
-def find_failures(attributes: View, batch: Batch, kinds: pa.StringArray, tree: Tree) -> Failures:
+def find_failures(attributes: View, batch: Batch, kinds: pa.DictionaryArray, tree: Tree) -> Failures:
     """The failures of a batch of spans, whose step types are ``kinds`` (empty: no step)."""
     found = signs(attributes, batch)
     thrown = exceptions(attributes, batch)
     failed, results = failed_spans(attributes, batch, kinds, found, thrown, tree)
-    failed &= mask(pc.not_equal(kinds, ""))
+    failed &= ~is_value(kinds, "")
     at = pa.nulls(batch.num_rows, pa.int64())
     blamed = failed
     if failed.any():
         texts = evidence(attributes, batch, failed, found, thrown, results, tree)
         rule_of = np.full(batch.num_rows, -1, np.int64)
         rule_of[failed] = matching_rules(texts)
-        is_leaf = mask(pc.is_in(kinds, _LEAVES))
+        is_leaf = is_value(kinds, *_LEAVES)
         blamed = failed & ~passed_on(failed, is_leaf, rule_of, messages(batch, failed, thrown), tree)
         at = pa.array(rule_of, mask=~blamed)
     codes, rules, forced = _CODES.take(at), _RULES.take(at), _KINDS.take(at)
@@ -83,7 +83,7 @@ def find_failures(attributes: View, batch: Batch, kinds: pa.StringArray, tree: T
     return Failures(codes, pc.if_else(codes.is_valid(), types, None), rules, failed, thrown)
 
 
-_LEAVES = pa.array(["model", "respond", "tool", "retrieve", "embeddings"])
+_LEAVES = ("model", "respond", "tool", "retrieve", "embeddings")
 
 
 def _where(
@@ -94,7 +94,7 @@ def _where(
     return pc.if_else(told, these[0], those[0]), pc.if_else(told, these[1], those[1])
 
 
-def _failure_types(kinds: pa.StringArray, codes: pa.StringArray) -> pa.StringArray:
+def _failure_types(kinds: pa.DictionaryArray, codes: pa.StringArray) -> pa.StringArray:
     """The type by the step's; a container that failed with a provider's code failed for its model."""
     of_container = pc.if_else(pc.is_in(codes, pa.array(sorted(MODEL_CODES))), "model", "orchestration")
     return pc.coalesce(map_values(kinds, TYPE_OF_STEP), of_container)

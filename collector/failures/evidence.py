@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import Index, View, find, integers, map_values, strings
 from agenttracer.collector.dialects.columns import whole_numbers
 from agenttracer.collector.failures.exceptions import Exceptions
-from agenttracer.collector.steps.tree import Mask, Tree, mask
+from agenttracer.collector.steps.tree import Mask, Tree, is_value, mask
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.failure_signs import (
     EVIDENCE_STATUS,
@@ -59,7 +59,7 @@ def signs(attributes: View, batch: Batch) -> Found:
 def failed_spans(
     attributes: View,
     batch: Batch,
-    types: pa.StringArray,
+    types: pa.DictionaryArray,
     found: Found,
     thrown: Exceptions,
     tree: Tree,
@@ -72,7 +72,7 @@ def failed_spans(
     for key, values in FAILED_WHEN.items():
         if key in found:
             failed |= _says(attributes, found[key], values)
-    results = _failed_results(attributes, batch, mask(pc.equal(types, "tool")) & ~failed)
+    results = _failed_results(attributes, batch, is_value(types, "tool") & ~failed)
     for index in results.values():
         failed |= index >= 0
     return failed & (

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import Index, View, find, has_kind, integers, map_values, strings
-from agenttracer.collector.steps.tree import Mask, Tree, mask
+from agenttracer.collector.steps.tree import Mask, Tree, is_value, mask
 from agenttracer.schemas.batch import Batch, Kind, Place
 from agenttracer.schemas.failure_signs import (
     DOCUMENT_COUNTS,
@@ -24,7 +24,7 @@ _SLOTS = {key: (key,) for key in dict.fromkeys((*DOCUMENT_COUNTS, *DOCUMENT_LIST
 _EVENT_SLOTS = {key: (key,) for key in DOCUMENT_EVENTS}
 
 
-def finish_failures(batch: Batch, types: pa.StringArray, failed: Mask) -> pa.StringArray | None:
+def finish_failures(batch: Batch, types: pa.DictionaryArray, failed: Mask) -> pa.StringArray | None:
     """The code of each model call whose finish reason is a failure; None if there is none.
 
     An agent's finish reason repeats that of its last call, but a limit on its steps is its own.
@@ -33,15 +33,17 @@ def finish_failures(batch: Batch, types: pa.StringArray, failed: Mask) -> pa.Str
     if index < 0:
         return None
     codes = map_values(batch.rows.column(index), FINISH_FAILURES)
-    told = mask(pc.is_in(types, pa.array(["model", "respond"]))) & ~failed
-    told |= mask(pc.equal(types, "agent")) & mask(pc.equal(codes, "max_steps")) & ~failed
+    told = is_value(types, "model", "respond") & ~failed
+    told |= is_value(types, "agent") & mask(pc.equal(codes, "max_steps")) & ~failed
     told &= mask(codes.is_valid())
     return pc.if_else(pa.array(told), codes, None) if told.any() else None
 
 
-def empty_retrievals(attributes: View, batch: Batch, types: pa.StringArray, failed: Mask, tree: Tree) -> Mask:
+def empty_retrievals(
+    attributes: View, batch: Batch, types: pa.DictionaryArray, failed: Mask, tree: Tree
+) -> Mask:
     """Which retrievals found nothing, the inner one of two that say the same."""
-    retrievals = mask(pc.equal(types, "retrieve")) & ~failed
+    retrievals = is_value(types, "retrieve") & ~failed
     empty = np.zeros(batch.num_rows, bool)
     if not retrievals.any():
         return empty

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.privacy.pseudonyms import Pseudonyms
-from agenttracer.schemas.columns import HASHED, ID, LABEL, NAME, SAFE, TOOL_NAME, content_classes
+from agenttracer.collector.privacy.column_policy import ALLOWED_TEXT, CHECKED, Declared
+from agenttracer.collector.privacy.free_text import FreeText, Hits
+from agenttracer.collector.privacy.outcomes import Change, Rule
+from agenttracer.collector.privacy.values import PASSES, Verdicts
+from agenttracer.schemas.columns import HASHED, ID, LABEL, SAFE
 
-_CHECKED = (LABEL, NAME, TOOL_NAME)
+Tokens = Callable[[pa.StringArray], pa.StringArray]
+"""The keyed hashes of distinct values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,76 +30,150 @@ class CheckedColumn:
     encoded: pa.DictionaryArray
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Rows of a table that lost a value: by which rule or verdict, of what class, how, and how large it was
+    in bytes."""
+
+    table: str
+    column: str
+    rule: str | int
+    kind: str
+    change: Change
+    rows: npt.NDArray[np.int64]
+    bytes: npt.NDArray[np.int64]
+
+
 def columns_to_check(
-    tables: Mapping[str, pa.RecordBatch], schemas: Mapping[str, pa.Schema]
+    tables: Mapping[str, pa.RecordBatch], declarations: Mapping[str, tuple[Declared, ...]]
 ) -> list[CheckedColumn]:
     """The columns of all tables that are declared to hold labels or names."""
     found = []
-    for name, table in tables.items():
-        if name == "attributes" or not table.num_rows:
+    for name, columns in declarations.items():
+        table = tables.get(name)
+        if table is None or not table.num_rows:
             continue
         held = set(table.schema.names)
-        for column, kind in content_classes(schemas[name]):
-            if kind in _CHECKED and column in held and table.column(column).null_count < table.num_rows:
-                found.append(CheckedColumn(name, column, kind, table.column(column).dictionary_encode()))
+        for each in columns:
+            if (
+                each.kind in CHECKED
+                and each.name in held
+                and table.column(each.name).null_count < table.num_rows
+            ):
+                encoded = table.column(each.name).dictionary_encode()
+                found.append(CheckedColumn(name, each.name, each.kind, encoded))
     return found
 
 
 def redact_columns(
+    name: str,
     table: pa.RecordBatch,
-    schema: pa.Schema,
-    verdicts: Mapping[str, tuple[CheckedColumn, npt.NDArray[np.bool_]]],
-    pseudonyms: Pseudonyms,
-    tenant: str,
-) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
-    """The table with only what its schema's declarations allow, and the bytes that each row lost.
+    declarations: Sequence[Declared],
+    verdicts: Mapping[str, tuple[CheckedColumn, Verdicts]],
+    tokens: Tokens,
+    free_text: FreeText,
+) -> tuple[pa.RecordBatch, list[Lost]]:
+    """The table with only what its declarations allow, and what its rows lost.
 
     A column without a declaration is left out.
     """
     columns: dict[str, pa.Array] = {}
-    lost = np.zeros(table.num_rows, np.int64)
+    lost: list[Lost] = []
     held = set(table.schema.names)
-    for name, kind in content_classes(schema):
-        if name not in held:
+    for each in declarations:
+        if each.name not in held:
             continue
-        column = table.column(name)
-        if kind in (SAFE, ID) or column.null_count == len(column):
+        column = table.column(each.name)
+        if each.kind in (SAFE, ID) or column.null_count == len(column):
             # Safe dictionaries are made here, from closed lists: no entry of theirs is anybody's text.
-            columns[name] = column
-        elif name in verdicts:
-            columns[name], sizes = _judged(column, *verdicts[name], pseudonyms, tenant)
-            lost += sizes
-        elif kind == HASHED:
+            columns[each.name] = column
+        elif each.name in verdicts:
+            checked, verdict = verdicts[each.name]
+            columns[each.name] = column
+            if (verdict != PASSES).any():
+                columns[each.name] = _judged(checked, verdict, tokens)
+                lost += _lost(checked, verdict, column)
+            if free_text.blocks_values:
+                encoded = columns[each.name].dictionary_encode()
+                cleaned, hit = free_text.without_blocked_values(encoded.dictionary)
+                masked = _Masked(name, each, encoded, cleaned, [(Rule.BLOCKED_VALUE, hit)])
+                columns[each.name] = masked.column()
+                lost += masked.lost(column)
+        elif each.kind == ALLOWED_TEXT:
             encoded = column.dictionary_encode()
-            columns[name] = pseudonyms.tokens(encoded.dictionary, tenant).take(encoded.indices)
+            masked = _Masked(name, each, encoded, *free_text.clean(encoded.dictionary))
+            columns[each.name] = masked.column()
+            lost += masked.lost(column)
+        elif each.kind == HASHED:
+            encoded = column.dictionary_encode()
+            columns[each.name] = tokens(encoded.dictionary).take(encoded.indices)
         else:
-            columns[name] = _empty(table.num_rows)
-            lost += _lengths(column)
+            sizes = _lengths(column)
+            rows = np.flatnonzero(sizes)
+            columns[each.name] = column
+            if len(rows) or column.null_count:
+                columns[each.name] = _nothing(table, each.name)
+            if len(rows):
+                lost.append(Lost(name, each.name, each.rule, each.kind, Change.DROP, rows, sizes[rows]))
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns)), lost
 
 
-def _judged(
-    column: pa.StringArray,
-    checked: CheckedColumn,
-    passing: npt.NDArray[np.bool_],
-    pseudonyms: Pseudonyms,
-    tenant: str,
-) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
+@dataclass(frozen=True, slots=True)
+class _Masked:
+    """A column with its distinct values masked, and by which rules."""
+
+    table: str
+    declared: Declared
+    encoded: pa.DictionaryArray
+    cleaned: pa.StringArray
+    hits: Hits
+
+    def column(self) -> pa.StringArray:
+        return self.cleaned.take(self.encoded.indices)
+
+    def lost(self, before: pa.StringArray) -> list[Lost]:
+        sizes = _lengths(before)
+        indices = pc.fill_null(self.encoded.indices, 0).to_numpy(zero_copy_only=False)
+        found = []
+        for rule, hit in self.hits:
+            rows = np.flatnonzero(hit[indices] & (sizes > 0)) if len(hit) else np.zeros(0, np.int64)
+            if len(rows):
+                kind = self.declared.kind
+                found.append(Lost(self.table, self.declared.name, rule, kind, Change.MASK, rows, sizes[rows]))
+        return found
+
+
+def _nothing(table: pa.RecordBatch, name: str) -> pa.StringArray:
+    """What stands in place of a column that may hold nothing: a run without a name is its trace."""
+    if name == "RunId":
+        return table.column("TraceId")
+    return pa.repeat(pa.scalar("", pa.string()), table.num_rows)
+
+
+def _judged(checked: CheckedColumn, verdict: Verdicts, tokens: Tokens) -> pa.StringArray:
     """Values that pass stay. A label that doesn't is emptied; a name becomes a hash, so that it still tells
     one thing from another."""
-    if passing.all():
-        return column, np.zeros(len(column), np.int64)
-    stays = pa.array(passing)
+    stays = pa.array(verdict == PASSES)
     distinct = checked.encoded.dictionary
-    instead = "" if checked.kind == LABEL else pseudonyms.tokens(pc.if_else(stays, "", distinct), tenant)
-    replaced = pc.if_else(stays, distinct, instead).take(checked.encoded.indices)
-    goes = pc.fill_null(pc.invert(stays).take(checked.encoded.indices), False).to_numpy(zero_copy_only=False)
-    return replaced, np.where(goes, _lengths(column), 0)
+    instead = "" if checked.kind == LABEL else tokens(pc.if_else(stays, "", distinct))
+    return pc.if_else(stays, distinct, instead).take(checked.encoded.indices)
 
 
-def _empty(rows: int) -> pa.StringArray:
-    return pa.repeat(pa.scalar("", pa.string()), rows)
+def _lost(checked: CheckedColumn, verdict: Verdicts, column: pa.StringArray) -> list[Lost]:
+    change = Change.DROP if checked.kind == LABEL else Change.HASH
+    sizes = _lengths(column)
+    indices = pc.fill_null(checked.encoded.indices, 0).to_numpy(zero_copy_only=False)
+    # A missing value is an index without a value; it has no size, and nothing to lose.
+    verdict_of_row = np.where(sizes > 0, verdict[indices], PASSES)
+    lost = []
+    for rule in np.unique(verdict_of_row[verdict_of_row != PASSES]):
+        rows = np.flatnonzero(verdict_of_row == rule)
+        lost.append(Lost(checked.table, checked.name, int(rule), checked.kind, change, rows, sizes[rows]))
+    return lost
 
 
 def _lengths(column: pa.StringArray) -> npt.NDArray[np.int64]:
-    return pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    if column.null_count:
+        column = column.fill_null("")
+    ends = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1]
+    return np.diff(ends).astype(np.int64)

@@ -3,70 +3,63 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import os
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import pyarrow as pa
 
-from agenttracer.collector.errors import StartError
+from agenttracer.collector.privacy.key_file import Key, KeyFile
 
-_KEY_BYTES = 32
 _TOKEN_CHARACTERS = 24
 _MAX_REMEMBERED = 50_000
+_BLOCK_BYTES = 64  # of SHA-256; keys are 32 bytes
 
 
 class Pseudonyms:
-    """HMAC-SHA256 with a key for each tenant, derived from the key file."""
+    """HMAC-SHA256 with each tenant's newest key: ``h<epoch>:<24 hexadecimal digits>``."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-        self._tenant_keys: dict[str, bytes] = {}
-        self._remembered: dict[tuple[str, str], str] = {}
+    def __init__(self, keys: KeyFile) -> None:
+        self._keys = keys
+        self._newest: dict[str, Key] = {}
+        self._remembered: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
-    def tokens(self, values: pa.StringArray, tenant: str) -> pa.StringArray:
-        """The tokens of distinct values; an empty or missing value stays what it is."""
-        # HMAC has no vectorised form; the values are distinct, and most of them are remembered.
-        return pa.array(
-            [self._token(value, tenant) if value else value for value in values.to_pylist()], pa.string()
-        )
+    def for_tenant(self, tenant: str) -> Callable[[pa.StringArray], pa.StringArray]:
+        """The function from distinct values to their tokens; an empty or missing value stays what it is."""
 
-    def _token(self, value: str, tenant: str) -> str:
-        token = self._remembered.get((tenant, value))
-        if token is None:
-            key = self._tenant_keys.get(tenant)
-            if key is None:
-                key = self._tenant_keys[tenant] = hmac.digest(
-                    self._key, b"tenant:" + tenant.encode(), hashlib.sha256
-                )
-            token = "h:" + hmac.digest(key, value.encode(), hashlib.sha256).hex()[:_TOKEN_CHARACTERS]
-            if len(self._remembered) >= _MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[(tenant, value)] = token
-        return token
+        def tokens(values: pa.StringArray) -> pa.StringArray:
+            # HMAC has no vectorised form; the values are distinct, and most of them are remembered.
+            texts = values.to_pylist()
+            known = self._known(texts, tenant)
+            return pa.array([known[text] if text else text for text in texts], pa.string())
+
+        return tokens
+
+    def tokens_of(self, value: str, tenant: str) -> list[str]:
+        """The tokens that a value may have in a store: one for each key that the tenant has had."""
+        return [_token(value, key) for key in self._keys.keys(tenant)]
+
+    def _known(self, texts: Iterable[str | None], tenant: str) -> dict[str, str]:
+        """A tenant's tokens, those of the texts among them."""
+        if sum(map(len, self._remembered.values())) > _MAX_REMEMBERED:
+            self._remembered.clear()
+        key = self._newest.get(tenant)
+        if key is None:
+            key = self._newest[tenant] = self._keys.keys(tenant)[-1]
+        known = self._remembered[tenant]
+        known.update({text: _token(text, key) for text in texts if text and text not in known})
+        return known
 
 
-def read_or_make_key(path: Path) -> bytes:
-    """The key in a file, made on first use, readable by its owner alone; raises ``StartError``."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            key = path.read_bytes()
-        else:
-            key = os.urandom(_KEY_BYTES)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
-    except OSError as error:
-        raise StartError(
-            f"the key file {path} can't be used ({error.strerror}): "
-            "make it readable, or set processors::redaction::key_file"
-        ) from error
-    if len(key) < _KEY_BYTES:
-        raise StartError(
-            f"the key file {path} holds {len(key)} bytes, it needs {_KEY_BYTES}: delete it to have it made anew"
-        )
-    return key
+def _token(value: str, key: Key) -> str:
+    inner, outer = _pads(key.secret)
+    digest = hashlib.sha256(outer + hashlib.sha256(inner + value.encode()).digest()).hexdigest()
+    return f"h{key.epoch}:{digest[:_TOKEN_CHARACTERS]}"
+
+
+@lru_cache(maxsize=4096)
+def _pads(secret: bytes) -> tuple[bytes, bytes]:
+    """The two blocks of HMAC (RFC 2104) of a key: ``hmac`` makes them anew for each value, which costs twice as
+    much as the hashes themselves."""
+    block = secret.ljust(_BLOCK_BYTES, b"\0")
+    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)

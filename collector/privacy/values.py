@@ -1,12 +1,14 @@
-"""Which strings may stay: checks on arrays of distinct values, in RE2, whole arrays at a time.
+"""Which strings may stay: checks on arrays of distinct values, whole arrays at a time.
 
-A value stays only when it matches what its class looks like AND no detector finds anything in it. Arrow
-compiles an expression anew in every call, so a batch's values are checked together, in one call a class,
-and no expression counts to more than it must: what is long is refused by its length.
+A value stays only when it matches what its class looks like AND no detector finds anything in it. A class that
+is no more than a set of characters is looked up byte by byte; the others are expressions (RE2). Arrow compiles
+these anew in every call, so a batch's values are checked together, in one call a shape, and no expression
+counts to more than it must: what is long is refused by its length.
 """
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,83 +16,93 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.schemas.attributes import LABEL, LABELS, NAME, TOOL
+from agenttracer.collector.privacy.detectors import Detectors
+from agenttracer.collector.privacy.legible import is_legible_name
+from agenttracer.schemas.attributes import AGENT, LABEL, LABELS, MODEL, NAME, STEP, TOOL
+
+Verdicts = npt.NDArray[np.int16]
+"""For each distinct value: ``PASSES``, ``MISSHAPEN``, or from 1 the number of the detector that hit."""
+
+PASSES = 0
+MISSHAPEN = -1
+
+UNKNOWN = "unknown"
+"""The class of a label under a key that nobody knows: short, and nothing that a secret could be."""
 
 _QUOTED = r'"[A-Za-z0-9_.:/+-]*"'
 _SCALAR = rf"({_QUOTED}|-?[0-9.eE+-]+|true|false|null)"
-# Whatever a sentence, a markup or a data structure is made of is not part of a name; nor are blanks.
-_WORD = r"[^\x00-\x20!\"$&'*,;<=>?\[\\\]^`{|}~\x{7F}-\x{A0}\x{2000}-\x{206F}\x{3000}\x{FEFF}]+"
+# Whatever a sentence, a markup or a data structure is made of is not part of a name; nor are blanks, nor what
+# an address of the web writes for them.
+_NO_NAME = r"\x00-\x20!\"$%&'*,;<=>?\[\\\]^`{|}~\x{7F}-\x{A0}\x{2000}-\x{206F}\x{3000}-\x{3003}\x{FEFF}"
+_WIDE_NO_NAME = r"\x{FF01}\x{FF0C}\x{FF1A}\x{FF1B}\x{FF1F}"
+_LETTERS = rf"[^{_NO_NAME}{_WIDE_NO_NAME}]+"
+_WORD = rf"{_LETTERS}(?:['\x{{2019}}&]{_LETTERS})*"  # Q&A, Anna's
+_TITLE_WORD = r"(?:[A-Z0-9(]" + rf"[^{_NO_NAME}]*|and|of|for|the|in|to|with|&)"
 _STYLES = (
-    r"[a-z][a-z0-9]*(_+[a-z0-9]+)*",  # snake_case
-    r"[a-z][a-z0-9]*(-[a-z0-9]+)*",  # kebab-case
-    r"[A-Za-z][A-Za-z0-9]*",  # camelCase
-    r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*",  # SCREAMING_CASE
+    r"_?[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)*",  # snake_case, camelCase, SCREAMING_CASE
+    r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*",  # kebab-case
 )
+_STYLE = rf"(?:{'|'.join(_STYLES)})"
 
-_SHAPES: dict[str, tuple[str, int]] = {
-    LABEL: (r"^[A-Za-z0-9_.:/+{}%*^-]*$", 128),
-    LABELS: (
+# At most four words: a sentence is not a name. An agent's role may have more, written as a title.
+_NAME = rf"^(?:{_WORD}(?: (?:{_WORD}|&)){{0,3}})?$"
+_TITLE = rf"^{_TITLE_WORD}(?: {_TITLE_WORD}){{4,6}}$"
+_ALPHANUMERIC = string.ascii_letters + string.digits
+_CHARACTERS = {LABEL: (f"{_ALPHANUMERIC}_.:/+{{}}*^$-", 128), UNKNOWN: (f"{_ALPHANUMERIC}_.:/+-", 64)}
+"""Class → the characters that its values are made of, and how many they have at most."""
+
+# A route has <int:id> and [slug] for what varies, a generic type its parameter; a unit may be %.
+_ROUTE = r"^(?:[A-Za-z0-9_.:/+{}*^$-]|<[A-Za-z0-9_:]+>|\[[A-Za-z0-9_.]+\])*%?$"
+
+_SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
+    (
         rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$",
         1024,
-    ),
-    # At most four words: a sentence is not a name.
-    NAME: (rf"^({_WORD}( {_WORD}){{0,3}})?$", 128),
-    # One style of writing, a namespace in front: models invent names of tools, and those mix styles.
-    TOOL: (rf"^([A-Za-z][A-Za-z0-9]*(\.|/|:|__))*({'|'.join(_STYLES)})?$", 96),
+    ): (LABELS,),
+    (_NAME, 128): (NAME, MODEL, STEP),
+    (rf"{_NAME}|{_TITLE}", 128): (AGENT,),
+    # In one style of writing, the namespaces in front each in its own: models invent names of tools, and
+    # those mix styles.
+    (rf"^(?:{_STYLE}(?:[./:]|__))*{_STYLE}?$", 96): (TOOL,),
 }
-"""Class → what its values look like (RE2), and how many characters they have at most."""
+"""What values look like (RE2), and how many characters they have at most → the classes it holds for."""
 
-DETECTORS = {
-    "email": r"[A-Za-z0-9._%+-]@[A-Za-z0-9-]+\.[A-Za-z][A-Za-z]",
-    "jwt": r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.",
-    "private_key": r"-----BEGIN [A-Z ]*PRIVATE KEY",
-    "provider_key": r"\b(sk|pk|rk)-[A-Za-z0-9_-]{12}|\bsk_(live|test)_|\bhf_[A-Za-z0-9]{12}",
-    "cloud_key": r"\b(AKIA|ASIA)[A-Z0-9]{8}|\bAIza[A-Za-z0-9_-]{8}",
-    "code_host_token": r"\bgh[pousr]_[A-Za-z0-9]{8}|github_pat_|\bglpat-",
-    "chat_token": r"\bxox[abeoprs]-",
-    "credential_url": r"://[^/\s:@]+:[^/\s@]+@",
-    "bearer": r"(?i:\b(bearer|basic)\s+[a-z0-9._~+/=-]{8})",
-    "iban": r"\b[A-Z]{2}[0-9]{2}[A-Z0-9]{11}",
-    "card": r"\b[3-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{3}",
-    "phone": r"\+[0-9]{1,3}[ ().-]?[0-9]{2,4}[ ().-][0-9 ().-]{5}",
-    "ssn": r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b",
-}
-"""What nobody may find in a store: class → RE2 pattern, as short as tells it."""
-
-_ANY = "|".join(f"(?:{pattern})" for pattern in DETECTORS.values())
-# Something of each of the above, cheap to compile: only what it hits is worth the detectors themselves.
-_HINT = (
-    r"@|eyJ|-----BEGIN|[spr]k[-_]|hf_|AKIA|ASIA|AIza|gh[pousr]_|github_pat_|glpat-|xox|://|"
-    r"(?i:bearer|basic)|[A-Z][A-Z][0-9][0-9][A-Z0-9]|[0-9][ -][0-9]|\+[0-9]"
-)
+_SHAPE_OF = {kind: number for number, kinds in enumerate(_SHAPES.values()) for kind in kinds}
+_SHAPE_OF |= {kind: len(_SHAPES) + number for number, kind in enumerate(_CHARACTERS)}
 
 
 class Checks:
-    """The checks, with their verdicts on values that come again and again remembered."""
+    """The checks of a policy, with their verdicts on values that come again and again remembered."""
 
-    def __init__(self) -> None:
-        self._verdicts: dict[tuple[str, str | None], bool] = {}
+    def __init__(self, of_known_keys: Detectors, of_unknown_keys: Detectors) -> None:
+        self._of_known_keys = of_known_keys
+        self._of_unknown_keys = of_unknown_keys
+        self._verdicts: dict[tuple[str, str | None], int] = {}
 
-    def __call__(self, values: Sequence[tuple[str, pa.StringArray]]) -> list[npt.NDArray[np.bool_]]:
-        """For each (class, distinct values) which of the values may stay; missing ones may not.
+    def detector(self, verdict: int) -> str:
+        """The name of the detector that a verdict stands for."""
+        return self._of_unknown_keys.names[verdict - 1]
+
+    def __call__(self, values: Sequence[tuple[str, pa.StringArray]]) -> list[Verdicts]:
+        """The verdicts for each (class, distinct values); a missing value is misshapen.
 
         A column with few distinct values is mostly one whose values are known; one with many is mostly ids.
         """
         known = [self._remembered(kind, distinct) for kind, distinct in values]
         unknown = [number for number, verdict in enumerate(known) if verdict is None]
-        found = iter(check([values[number] for number in unknown]))
+        found = iter(self._check([values[number] for number in unknown]))
         verdicts = [next(found) if verdict is None else verdict for verdict in known]
         for number in unknown:
             self._remember(*values[number], verdicts[number])
         return verdicts
 
-    def _remembered(self, kind: str, distinct: pa.StringArray) -> npt.NDArray[np.bool_] | None:
+    def _remembered(self, kind: str, distinct: pa.StringArray) -> Verdicts | None:
         if len(distinct) > _FEW:
             return None
         verdicts = [self._verdicts.get((kind, value)) for value in distinct.to_pylist()]
-        return None if None in verdicts else np.array(verdicts, bool)
+        return None if None in verdicts else np.array(verdicts, np.int16)
 
-    def _remember(self, kind: str, distinct: pa.StringArray, verdict: npt.NDArray[np.bool_]) -> None:
+    def _remember(self, kind: str, distinct: pa.StringArray, verdict: Verdicts) -> None:
         if len(distinct) > _FEW:
             return
         if len(self._verdicts) > _MOST_REMEMBERED:
@@ -99,37 +111,84 @@ class Checks:
             zip(((kind, value) for value in distinct.to_pylist()), verdict.tolist(), strict=True)
         )
 
+    def _check(self, values: Sequence[tuple[str, pa.StringArray]]) -> list[Verdicts]:
+        if not values:
+            return []
+        lengths = np.array([len(distinct) for _, distinct in values])
+        together = pa.concat_arrays([distinct for _, distinct in values])
+        shapes = np.repeat([_SHAPE_OF[kind] for kind, _ in values], lengths)
+        verdicts = np.zeros(len(together), np.int16)
+        strict = shapes == _SHAPE_OF[UNKNOWN]
+        if not strict.all():
+            verdicts = self._found(self._of_known_keys, together)
+        if strict.any():
+            verdicts[strict] = self._found(self._of_unknown_keys, together.filter(pa.array(strict)))
+        is_ascii = pc.fill_null(pc.string_is_ascii(together), True).to_numpy(zero_copy_only=False)
+        for number in np.unique(shapes).tolist():
+            own = shapes == number
+            held = together if own.all() else together.filter(pa.array(own))
+            fits = _fits(number, held)
+            foreign = np.flatnonzero(fits & ~is_ascii[own])
+            if len(foreign):
+                fits[foreign] = [is_legible_name(text) for text in held.take(pa.array(foreign)).to_pylist()]
+            # A detector's hit tells more than a shape that isn't met.
+            verdicts[own] = np.where(fits | (verdicts[own] > 0), verdicts[own], MISSHAPEN)
+        return np.split(verdicts, np.cumsum(lengths)[:-1])
+
+    def _found(self, detectors: Detectors, values: pa.StringArray) -> Verdicts:
+        found = detectors.found(values)
+        if found.null_count == len(found):
+            return np.zeros(len(values), np.int16)
+        numbers = np.array(
+            [self._of_unknown_keys.names.index(name) + 1 for name in detectors.names], np.int16
+        )
+        hits = found.is_valid().to_numpy(zero_copy_only=False)
+        return np.where(hits, numbers[pc.fill_null(found, 0).to_numpy(zero_copy_only=False)], 0).astype(
+            np.int16
+        )
+
+
+def _fits(shape: int, values: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which values have a shape."""
+    if shape >= len(_SHAPES):
+        allowed, longest = _BYTES[shape - len(_SHAPES)]
+        fits = _made_of(values, allowed, longest)
+        if shape == _SHAPE_OF[LABEL] and not fits.all():
+            rest = ~fits
+            fits[rest] = _matches(values.filter(pa.array(rest)), _ROUTE, longest)
+        return fits
+    return _matches(values, *list(_SHAPES)[shape])
+
+
+def _matches(values: pa.StringArray, expression: str, longest: int) -> npt.NDArray[np.bool_]:
+    matching = pc.match_substring_regex(values, expression)
+    fits = pc.and_(matching, pc.less_equal(pc.utf8_length(values), longest))
+    found: npt.NDArray[np.bool_] = pc.fill_null(fits, False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _made_of(values: pa.StringArray, allowed: npt.NDArray[np.bool_], longest: int) -> npt.NDArray[np.bool_]:
+    """Which values have these bytes alone, and no more than so many."""
+    if values.null_count:
+        return _made_of(values.fill_null(""), allowed, longest) & values.is_valid().to_numpy(
+            zero_copy_only=False
+        )
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int32)[values.offset :][: len(values) + 1]
+    fits: npt.NDArray[np.bool_] = np.diff(ends) <= longest
+    if data is not None:
+        wrong = np.flatnonzero(~allowed[np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]])
+        fits[np.searchsorted(ends - ends[0], wrong, side="right") - 1] = False
+    return fits
+
+
+def _is_allowed(characters: str) -> npt.NDArray[np.bool_]:
+    allowed = np.zeros(256, bool)
+    allowed[list(characters.encode("ascii"))] = True
+    return allowed
+
+
+_BYTES = [(_is_allowed(characters), longest) for characters, longest in _CHARACTERS.values()]
 
 _FEW = 64
 _MOST_REMEMBERED = 20_000
-
-
-def check(values: Sequence[tuple[str, pa.StringArray]]) -> list[npt.NDArray[np.bool_]]:
-    """For each (class, distinct values) which of the values may stay; missing ones may not."""
-    if not values:
-        return []
-    lengths = np.array([len(distinct) for _, distinct in values])
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    together = pa.concat_arrays([distinct for _, distinct in values])
-    fits = ~_flags(_detected(together))
-    characters = pc.fill_null(pc.utf8_length(together), 0).to_numpy(zero_copy_only=False)
-    for kind, (shape, longest) in _SHAPES.items():
-        own = np.repeat([wanted == kind for wanted, _ in values], lengths)
-        if own.any():
-            looks = _flags(pc.match_substring_regex(together.filter(pa.array(own)), shape))
-            fits[own] &= looks & (characters[own] <= longest)
-    return np.split(fits, starts[1:-1])
-
-
-def _detected(values: pa.StringArray) -> pa.BooleanArray:
-    """In which values a detector finds something."""
-    hinted = pc.match_substring_regex(values, _HINT)
-    if not pc.any(hinted, min_count=0).as_py():
-        return hinted
-    return pc.replace_with_mask(
-        hinted, pc.fill_null(hinted, False), pc.match_substring_regex(values.filter(hinted), _ANY)
-    )
-
-
-def _flags(booleans: pa.BooleanArray) -> npt.NDArray[np.bool_]:
-    return pc.fill_null(booleans, False).to_numpy(zero_copy_only=False)

@@ -15,7 +15,6 @@ It stands behind redaction: what is hashed is what is stored.
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +23,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.attributes import with_attributes
 from agenttracer.collector.component import Options, Processor
+from agenttracer.schemas.artifact_key import key_part
 from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import (
     AGENT_ARTIFACT_KEY,
@@ -35,19 +36,6 @@ from agenttracer.schemas.semconv import (
 )
 
 _OURS = (AGENT_ARTIFACT_KEY, AGENT_ARTIFACT_SHA256, AGENT_ARTIFACT_SIZE)
-_FITS = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-
-
-def key_part(value: str | None) -> str:
-    """A value as one part of a key: itself if it is plain, else ``_`` and its hash; ``_`` if there is none.
-
-    A plain value never starts with ``_``, so two values never share a part.
-    """
-    if not value:
-        return "_"
-    if _FITS.fullmatch(value):
-        return value
-    return "_" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class ArtifactKeys(Processor[Options]):
@@ -64,7 +52,8 @@ class ArtifactKeys(Processor[Options]):
         kept = _without_given_keys(batch.attributes, owners)
         # A loop over artifacts alone: they are rare, and each is hashed as a whole anyway.
         added = [row for artifact in _artifacts(batch, owners) for row in _rows(*artifact)]
-        return batch.with_tables(attributes=_merge(kept, added))
+        addition = pa.RecordBatch.from_pylist(added, schema=kept.schema)
+        return batch.with_tables(attributes=with_attributes(kept, addition))
 
 
 def _of(attributes: pa.RecordBatch, owners: np.ndarray, place: Place) -> pa.BooleanArray:
@@ -129,14 +118,3 @@ def _rows(owner: int, key: str, content: bytes) -> list[dict[str, Any]]:
         },
         {**row, "key": AGENT_ARTIFACT_SIZE, "kind": int(Kind.INT), "int": len(content)},
     ]
-
-
-def _merge(attributes: pa.RecordBatch, added: list[dict[str, Any]]) -> pa.RecordBatch:
-    """Both together, sorted by place and owner as before."""
-    addition = pa.RecordBatch.from_pylist(added, schema=attributes.schema)
-    columns = [
-        pa.concat_arrays([first, second])
-        for first, second in zip(attributes.columns, addition.columns, strict=True)
-    ]
-    merged = pa.RecordBatch.from_arrays(columns, schema=attributes.schema)
-    return merged.take(pc.sort_indices(merged, sort_keys=[("place", "ascending"), ("owner", "ascending")]))

@@ -11,7 +11,6 @@ an error message that is then dropped. Of log records, exceptions and answers ar
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, view
 from agenttracer.collector.component import Options, Processor
@@ -20,7 +19,7 @@ from agenttracer.collector.failures.log_records import log_failures
 from agenttracer.collector.steps.names import step_names
 from agenttracer.collector.steps.respond import responding
 from agenttracer.collector.steps.runs import run_statuses
-from agenttracer.collector.steps.tree import Tree, mask
+from agenttracer.collector.steps.tree import Tree, is_value, with_value
 from agenttracer.collector.steps.twins import join_twins
 from agenttracer.collector.steps.types import step_types
 from agenttracer.schemas.batch import Batch, Signal
@@ -49,15 +48,15 @@ def _classify_spans(attributes: View, batch: Batch) -> Batch:
     types = responding(batch, _without_embeddings(kinds, tree), failures.codes.is_valid(), tree)
     batch = join_twins(batch, types, tree)
     return batch.with_columns(
-        StepType=types.dictionary_encode(),
+        StepType=types,
         RunStatus=run_statuses(batch, types, failures, tree),
         **failures.columns(),
     )
 
 
-def _without_embeddings(kinds: pa.StringArray, tree: Tree) -> pa.StringArray:
+def _without_embeddings(kinds: pa.DictionaryArray, tree: Tree) -> pa.DictionaryArray:
     """Embeddings look something up for the step around them; on their own they retrieve nothing."""
-    embeddings = pc.equal(kinds, EMBEDDINGS)
-    if not mask(embeddings).any():
+    embeddings = is_value(kinds, EMBEDDINGS)
+    if not embeddings.any():
         return kinds
-    return pc.if_else(embeddings, pc.if_else(pa.array(tree.is_root), "other", "retrieve"), kinds)
+    return with_value(with_value(kinds, embeddings, "retrieve"), embeddings & tree.is_root, "other")

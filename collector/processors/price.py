@@ -27,6 +27,7 @@ from agenttracer.collector.pricing.arithmetic import MAX_TOKENS, Counts, Tokens,
 from agenttracer.collector.pricing.book import Price as ModelPrice
 from agenttracer.collector.pricing.book import PriceBook
 from agenttracer.collector.pricing.table import load_prices
+from agenttracer.collector.steps.tree import is_value
 from agenttracer.schemas.batch import Batch, Place, Signal
 
 Mask = npt.NDArray[np.bool_]
@@ -98,17 +99,10 @@ class Price(Processor[PriceOptions]):
 
 
 def _is_call(rows: pa.RecordBatch) -> Mask:
-    calls = _is_in(rows.column("StepType"), PRICED)
+    calls = is_value(rows.column("StepType"), *PRICED)
     if "Operation" in rows.schema.names:
-        calls |= _is_in(rows.column("Operation"), (EMBEDDINGS,))
+        calls |= is_value(rows.column("Operation").dictionary_encode(), EMBEDDINGS)
     return calls
-
-
-def _is_in(column: pa.Array, values: tuple[str, ...]) -> Mask:
-    encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-    found = pc.is_in(encoded.dictionary, pa.array(values)).take(encoded.indices)
-    mask: Mask = pc.fill_null(found, False).to_numpy(zero_copy_only=False)
-    return mask
 
 
 def _tokens(rows: pa.RecordBatch, calls: npt.NDArray[np.int64]) -> tuple[Tokens, Mask]:

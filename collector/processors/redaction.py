@@ -3,133 +3,130 @@
     processors:
       redaction:
         key_file: ./data/keys/redaction.key
-        allowed_keys: [my.team]
+        allowed_keys: [my.note]
+        overrides:
+          - tenants: [acme]
+            mode: labels
 
 Fail closed: what no rule allows is dropped, and counted. It goes over everything that an OTLP payload can
 carry: the one attribute table holds every attribute of every place, and every other column says in its
-declaration (``schemas/``) what it may hold.
+declaration (``schemas/``) what it may hold. The options are in ``privacy/options.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import logging
+import time
+from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
-from pydantic import Field, field_validator
+import numpy.typing as npt
 
-from agenttracer.collector.attributes import view
-from agenttracer.collector.component import Context, Options, Processor
-from agenttracer.collector.privacy.attribute_table import Redacted, candidates, redact_attributes
-from agenttracer.collector.privacy.columns import columns_to_check, redact_columns
-from agenttracer.collector.privacy.names import span_names
-from agenttracer.collector.privacy.policy import Policy
-from agenttracer.collector.privacy.pseudonyms import Pseudonyms, read_or_make_key
-from agenttracer.collector.privacy.values import Checks
-from agenttracer.schemas.batch import Batch, Place, Signal
-from agenttracer.schemas.tables import STORED
+from agenttracer.collector.codec import pack, unpack
+from agenttracer.collector.component import Context, Processor
+from agenttracer.collector.erasure.rows import without
+from agenttracer.collector.privacy.cardinality import Cardinality
+from agenttracer.collector.privacy.key_file import read_or_make_keys
+from agenttracer.collector.privacy.ledger import Line
+from agenttracer.collector.privacy.options import Content, Override, RedactionOptions
+from agenttracer.collector.privacy.pseudonyms import Pseudonyms
+from agenttracer.collector.privacy.redactor import Redactor
+from agenttracer.schemas.batch import Batch, Signal
 
+__all__ = ["Redaction", "RedactionOptions"]
 
-class RedactionOptions(Options):
-    """Options of ``redaction``."""
-
-    key_file: Path = Field(
-        default=Path("./data/keys/redaction.key"),
-        description="Key for the hashes of users and sessions, made on first use; deleting it makes them unlinkable.",
-    )
-    allowed_keys: tuple[str, ...] = Field(
-        default=(),
-        description="Attribute keys allowed besides the built-in ones, when their values pass as labels.",
-    )
-    blocked_key_patterns: tuple[str, ...] = Field(
-        default=(),
-        description="Regular expressions; an attribute whose key matches is dropped, whatever else allows it.",
-    )
-
-    @field_validator("blocked_key_patterns")
-    @classmethod
-    def _compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        Policy(blocked_keys=patterns)
-        return patterns
+_log = logging.getLogger(__name__)
+_MAX_SERVICES = 200
+_OTHER_SERVICES = "other"
 
 
 class Redaction(Processor[RedactionOptions]):
-    """The default policy over a whole batch."""
+    """The policy of each tenant and agent over their rows."""
 
     options_type = RedactionOptions
 
     def __init__(self, options: RedactionOptions, context: Context) -> None:
         super().__init__(options, context)
-        self._policy = Policy(allowed_keys=options.allowed_keys, blocked_keys=options.blocked_key_patterns)
-        self._checks = Checks()
+        cardinality = Cardinality(options.max_names)
+        self._default = Redactor(options.policy_for(None), cardinality, options.summary)
+        self._overrides = [
+            (override, Redactor(options.policy_for(override), cardinality, options.summary))
+            for override in options.overrides
+        ]
         self._pseudonyms: Pseudonyms | None = None
+        self._services: set[str] = set()
+
+    @classmethod
+    def needs_exporter(cls, options: RedactionOptions, signal: Signal) -> str | None:
+        keeps_content = Content.ARTIFACT in (options.content, *(each.content for each in options.overrides))
+        return "artifacts" if keeps_content and signal is not Signal.METRICS else None
 
     async def start(self) -> None:
-        self._pseudonyms = Pseudonyms(await asyncio.to_thread(read_or_make_key, self.options.key_file))
+        self._pseudonyms = Pseudonyms(await asyncio.to_thread(read_or_make_keys, self.options.key_file))
+        if self.options.allow_all_keys or any(override.allow_all_keys for override in self.options.overrides):
+            _log.warning(
+                "%s: allow_all_keys stores the text of every attribute; only what detectors and "
+                "blocked_values find is masked",
+                self.context.id,
+            )
 
     def process(self, batch: Batch) -> Batch:
         assert self._pseudonyms is not None, "started"
         tenant = batch.tables["resources"].column("TenantId")[0].as_py()
-        schemas = STORED[batch.signal]
-        attributes = view(batch)
-        found = candidates(attributes, self._policy)
-        columns = columns_to_check(batch.tables, schemas)
-        verdicts = self._checks(
-            [(column.kind, column.encoded.dictionary) for column in columns]
-            + [(kind, encoded.dictionary) for kind, _, encoded in found.rows]
-        )
-        redacted = redact_attributes(
-            attributes, batch, found, verdicts[len(columns) :], self._pseudonyms, tenant
-        )
-        tables = {"attributes": redacted.table}
-        lost = {}
-        for name, schema in schemas.items():
-            if name != "attributes":
-                judged = {
-                    column.name: (column, verdict)
-                    for column, verdict in zip(columns, verdicts, strict=False)
-                    if column.table == name
-                }
-                tables[name], lost[name] = redact_columns(
-                    batch.tables[name], schema, judged, self._pseudonyms, tenant
-                )
-        clean = Batch(batch.signal, tables)
-        rows = {
-            "PolicyHash": pa.DictionaryArray.from_arrays(
-                pa.array(np.zeros(batch.num_rows, np.int32)), pa.array([self._policy.hash])
-            ),
-            **_summary(batch, redacted, lost["rows"]),
-        }
-        if batch.signal is Signal.TRACES:
-            rows["SpanName"] = span_names(clean)
-        self._count(redacted)
-        return clean.with_columns(**rows)
+        tokens = self._pseudonyms.for_tenant(tenant)
+        now = time.time_ns()
+        parts = []
+        for redactor, part in self._by_policy(batch, tenant):
+            clean = redactor.redact(part, tenant, tokens, now)
+            self._count(clean.lines)
+            parts.append(clean.batch)
+        return parts[0] if len(parts) == 1 else unpack([pack(part) for part in parts])
 
-    def _count(self, redacted: Redacted) -> None:
-        for (rule, action), count in redacted.counts.items():
+    def _by_policy(self, batch: Batch, tenant: str) -> list[tuple[Redactor, Batch]]:
+        """The rows of each policy; most batches have one."""
+        rest = np.ones(batch.num_rows, bool)
+        parts: list[tuple[Redactor, Batch]] = []
+        for override, redactor in self._overrides:
+            if override.tenants and tenant not in override.tenants:
+                continue
+            chosen = rest & _of_agents(batch, override)
+            if chosen.all():
+                return [(redactor, batch)]
+            if chosen.any():
+                parts.append((redactor, without(batch, ~chosen)))
+                rest &= ~chosen
+        if not parts:
+            return [(self._default, batch)]
+        return [*parts, (self._default, without(batch, ~rest))] if rest.any() else parts
+
+    def _count(self, lines: Sequence[Line]) -> None:
+        telemetry = self.context.telemetry
+        for line in lines:
+            outcome = line.outcome
             # ``class`` is a word of Python, not of the label.
-            self.context.telemetry.add(
-                "agent_redactions_total", count, **{"rule": rule, "class": "attribute", "action": action}
-            )
+            labels = {"rule": outcome.rule, "class": outcome.kind, "action": outcome.change.value}
+            telemetry.add("agent_redactions_total", line.count, **labels)
+            if outcome.violates:
+                telemetry.add(
+                    "agent_policy_violations_total", line.count, service=self._service(line.service)
+                )
+
+    def _service(self, name: str) -> str:
+        """A service's name as a label: a client must not make series without end."""
+        if name not in self._services:
+            if len(self._services) >= _MAX_SERVICES:
+                return _OTHER_SERVICES
+            self._services.add(name)
+        return name
 
 
-def _summary(batch: Batch, redacted: Redacted, own_bytes: np.ndarray) -> dict[str, pa.Array]:
-    """How many values each row lost, and their size: its own, its body's, and its events' and links'."""
-    count = np.zeros(batch.num_rows, np.int64)
-    size = own_bytes.astype(np.int64)
-    for place, table in (
-        (Place.ROW, None),
-        (Place.BODY, None),
-        (Place.EVENT, "events"),
-        (Place.LINK, "links"),
-        (Place.EXEMPLAR, "exemplars"),
-    ):
-        chosen = redacted.places == place
-        owners = redacted.owners[chosen]
-        if not len(owners):
-            continue
-        rows = owners if table is None else batch.tables[table].column("Owner").to_numpy()[owners]
-        count += np.bincount(rows, minlength=batch.num_rows)
-        size += np.bincount(rows, weights=redacted.bytes[chosen], minlength=batch.num_rows).astype(np.int64)
-    return {"RedactedCount": pa.array(count, pa.uint32()), "RedactedBytes": pa.array(size, pa.uint64())}
+def _of_agents(batch: Batch, override: Override) -> npt.NDArray[np.bool_]:
+    """Which rows an override is for, as far as agents go."""
+    if not override.agents:
+        return np.ones(batch.num_rows, bool)
+    index = batch.rows.schema.get_field_index("AgentName")
+    if index < 0:
+        return np.zeros(batch.num_rows, bool)
+    agents = batch.rows.column(index)
+    return np.isin(agents.to_numpy(zero_copy_only=False).astype(object), list(override.agents))

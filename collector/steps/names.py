@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, map_values, strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
-from agenttracer.collector.steps.tree import Mask, mask
+from agenttracer.collector.steps.tree import Mask, is_value, mask
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.step_types import (
     AGENT_NAME_KEYS,
@@ -32,12 +32,12 @@ _LLAMAINDEX = {"summary": ("llamaindex.step.input_summary",)}
 _LLAMAINDEX_TOOL = r"^ToolCall\(tool_name='(?P<name>[^']{1,96})'"
 
 
-def step_names(attributes: View, batch: Batch, types: pa.StringArray) -> dict[str, pa.Array]:
+def step_names(attributes: View, batch: Batch, types: pa.DictionaryArray) -> dict[str, pa.Array]:
     """``ToolName``, ``AgentName`` and ``Operation``, each where the row has none yet."""
     made: dict[str, pa.Array] = {}
     for kind, column in (("tool", "ToolName"), ("agent", "AgentName")):
         own = _column(batch, column)
-        lacking = mask(pc.equal(types, kind)) & mask(own.is_null())
+        lacking = is_value(types, kind) & mask(own.is_null())
         if lacking.any():
             names = _from_span_name(attributes, batch, lacking, kind)
             made[column] = pc.replace_with_mask(own, pa.array(lacking), names)

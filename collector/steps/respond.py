@@ -6,35 +6,37 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.steps.tree import MAX_DEPTH, Tree, mask
+from agenttracer.collector.steps.tree import MAX_DEPTH, Tree, is_value, mask, with_value
 from agenttracer.schemas.batch import Batch
 
 
-def responding(batch: Batch, types: pa.StringArray, failed: pa.BooleanArray, tree: Tree) -> pa.StringArray:
+def responding(
+    batch: Batch, types: pa.DictionaryArray, failed: pa.BooleanArray, tree: Tree
+) -> pa.DictionaryArray:
     """The types with ``respond`` for the answer of every run whose root is in the batch.
 
     A model call that is a trace of its own answers nobody's run. Spans around the same call answer with it.
     """
     index = batch.rows.schema.get_field_index("FinishReason")
-    is_model = mask(pc.equal(types, "model"))
+    is_model = is_value(types, "model")
     if index < 0 or not is_model.any():
         return types
     stopped = is_model & mask(pc.equal(batch.rows.column(index), "stop")) & ~mask(failed)
     if not stopped.any():
         return types
-    is_step = mask(pc.not_equal(types, ""))
+    is_step = ~is_value(types, "")
     # Only a step above makes a run of it, and only a root that is here has ended.
     ended = np.isin(tree.traces, tree.traces[tree.is_root])
     stopped &= ended & tree.under(is_step & ~is_model)
     if not stopped.any():
         return types
     starts = tree.starts_ns
-    calls = is_model | mask(pc.is_in(types, pa.array(["tool", "retrieve"])))
+    calls = is_model | is_value(types, "tool", "retrieve")
     latest = np.zeros(int(tree.traces.max()) + 1, np.int64)
     np.maximum.at(latest, tree.traces[calls], starts[calls])
     answers = stopped & (_innermost_starts(starts, is_model, tree) >= latest[tree.traces])
     around = _around(answers, is_model, tree)
-    return pc.if_else(pa.array(answers | around), "respond", types)
+    return with_value(types, answers | around, "respond")
 
 
 def _innermost_starts(starts: np.ndarray, is_model: np.ndarray, tree: Tree) -> np.ndarray:

@@ -7,16 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.failures.codes import Failures
-from agenttracer.collector.steps.tree import Mask, Tree, mask
+from agenttracer.collector.steps.tree import Mask, Tree, is_value, mask
 from agenttracer.schemas.batch import Batch
 from agenttracer.schemas.failures import SOFT_CODES
 
 _SOFT = pa.array(sorted(SOFT_CODES))
-_CALLS = pa.array(["model", "respond", "tool", "retrieve", "memory"])
-_HANDLED = pa.array(["tool", "retrieve", "memory", ""])  # whoever called them can go on without
+_CALLS = ("model", "respond", "tool", "retrieve", "memory")
+_HANDLED = ("tool", "retrieve", "memory", "")  # whoever called them can go on without
 
 
-def run_statuses(batch: Batch, types: pa.StringArray, failures: Failures, tree: Tree) -> pa.DictionaryArray:
+def run_statuses(
+    batch: Batch, types: pa.DictionaryArray, failures: Failures, tree: Tree
+) -> pa.DictionaryArray:
     """Each root's status: its own word; cancelled or failure if that is how it ended, failure also if a model
     call or an inner agent failed and nothing went well after it; partial if any step failed; success otherwise."""
     roots = _roots(batch, types, tree)
@@ -36,9 +38,9 @@ def run_statuses(batch: Batch, types: pa.StringArray, failures: Failures, tree: 
     return derived.dictionary_encode()
 
 
-def _roots(batch: Batch, types: pa.StringArray, tree: Tree) -> Mask:
+def _roots(batch: Batch, types: pa.DictionaryArray, tree: Tree) -> Mask:
     """The topmost steps of traces whose root is here; making an agent is no run of it."""
-    steps = mask(pc.not_equal(types, ""))
+    steps = ~is_value(types, "")
     roots = steps & tree.is_root
     if (tree.is_root & ~steps).any():
         reaches = tree.is_root | tree.under(tree.is_root)
@@ -62,12 +64,12 @@ def _in_traces(tree: Tree, rows: Mask) -> Mask:
     return inside
 
 
-def _last_words(types: pa.StringArray, failures: Failures, tree: Tree) -> Mask:
+def _last_words(types: pa.DictionaryArray, failures: Failures, tree: Tree) -> Mask:
     """Failed model calls and containers after which no call of their trace went well."""
-    hard = failures.raised & ~mask(pc.is_in(types, _HANDLED))
+    hard = failures.raised & ~is_value(types, *_HANDLED)
     if not hard.any():
         return hard
-    good = mask(pc.is_in(types, _CALLS)) & ~failures.raised
+    good = is_value(types, *_CALLS) & ~failures.raised
     latest = np.full(int(tree.traces.max()) + 1, -1, np.int64)
     np.maximum.at(latest, tree.traces[good], tree.starts_ns[good])
     return hard & (latest[tree.traces] < tree.ends_ns)

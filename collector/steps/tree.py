@@ -82,10 +82,20 @@ class Tree:
 
 def is_value(column: pa.DictionaryArray, *values: str) -> Mask:
     """Which rows of a column of repeated strings hold one of these: looked up in the dictionary."""
-    codes = [code for code, value in enumerate(column.dictionary.to_pylist()) if value in values]
-    indices = column.indices.fill_null(-1).to_numpy()
-    hits: Mask = np.isin(indices, codes) if len(codes) > 1 else indices == (codes[0] if codes else -2)
+    # One more entry, which the index -1 of a null finds.
+    is_one = np.array([*(value in values for value in column.dictionary.to_pylist()), False])
+    indices = column.indices
+    hits: Mask = is_one[(indices.fill_null(-1) if indices.null_count else indices).to_numpy()]
     return hits
+
+
+def with_value(column: pa.DictionaryArray, rows: Mask, value: str) -> pa.DictionaryArray:
+    """The column with a value in these rows."""
+    values = column.dictionary.to_pylist()
+    if value not in values:
+        values.append(value)
+    codes = np.where(rows, np.int32(values.index(value)), column.indices.to_numpy())
+    return pa.DictionaryArray.from_arrays(codes, pa.array(values, pa.string()))
 
 
 def mask(booleans: pa.Array) -> Mask:

@@ -11,20 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.dialects.scopes import rows_of_scopes
-from agenttracer.collector.steps.tree import Tree, mask
+from agenttracer.collector.steps.tree import Tree, is_value
 from agenttracer.schemas.batch import Batch
 
 SDK_SCOPES = r"^com\.anthropic\.sdk"
 """Model SDKs that trace their own calls: stacked under an instrumentation, a second root."""
 
 
-def join_twins(batch: Batch, types: pa.StringArray, tree: Tree) -> Batch:
+def join_twins(batch: Batch, types: pa.DictionaryArray, tree: Tree) -> Batch:
     """The batch with an SDK's root call in the run of the one instrumented call that holds it in time, both
     under one ``ResponseId`` so that they fold; untouched where nothing or more than one call does."""
     inner = rows_of_scopes(batch, SDK_SCOPES)
     if inner is None or inner.all():
         return batch
-    calls = mask(pc.is_in(types, pa.array(["model", "respond"]))) & tree.is_root
+    calls = is_value(types, "model", "respond") & tree.is_root
     inside, around = np.flatnonzero(calls & inner), np.flatnonzero(calls & ~inner)
     if not len(inside) or not len(around):
         return batch

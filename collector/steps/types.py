@@ -34,7 +34,7 @@ _INFRASTRUCTURE = {"infrastructure": INFRASTRUCTURE}
 _STORE = {"operation": VECTOR_STORE_OPERATION}
 
 
-def step_types(attributes: View, batch: Batch) -> pa.StringArray:
+def step_types(attributes: View, batch: Batch) -> pa.DictionaryArray:
     """What each span is by its own word, its library's names and events, its attributes, its name."""
     found = find(attributes, Place.ROW, batch.num_rows, _SLOTS)
     sources = [_looked_up(attributes, found[_OWN], _OWN)] if _OWN in found else []
@@ -45,7 +45,7 @@ def step_types(attributes: View, batch: Batch) -> pa.StringArray:
         sources.append(_by_component(strings(attributes, found[_COMPONENT])))
     types = pc.coalesce(*sources, pa.scalar("", pa.string())) if sources else _nothing(batch, "")
     types = _by_name(attributes, batch, types)
-    return _planning(batch, _vector_stores(attributes, batch, types))
+    return _planning(batch, _vector_stores(attributes, batch, types)).dictionary_encode()
 
 
 def _nothing(batch: Batch, value: str | None) -> pa.StringArray:

@@ -10,24 +10,29 @@
           s3_prefix: production
 
 An artifact is a log record with the event name ``agent.artifact``; the ``artifact_keys`` processor gave it
-its key and hash. Every other log record passes by. Repeating an export stores nothing twice.
+its key and hash. Content that redaction keeps on purpose (``content: artifact``) comes with the rows it was
+taken out of. Every other row passes by. Repeating an export stores nothing twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from agenttracer.collector.component import Context, Exporter, ExporterOptions
+from agenttracer.collector.component import Context, Erasable, Erasure, Exporter, ExporterOptions, Seconds
 from agenttracer.collector.errors import Rejected
-from agenttracer.exporters.artifacts.artifact import Artifact, Store, read_artifacts
+from agenttracer.exporters.artifacts.artifact import Artifact, read_artifacts, read_contents
+from agenttracer.exporters.artifacts.erasure import FolderErasure, S3Erasure
 from agenttracer.exporters.artifacts.folder import Folder
 from agenttracer.exporters.artifacts.s3 import S3, S3Uploader
 from agenttracer.schemas.batch import Batch, Signal
 
+_log = logging.getLogger(__name__)
+_EXPIRY_SECONDS = 3600.0
 _PARALLEL = 8  # an object is a round trip or an fsync; S3 and disks serve several at once
 
 __all__ = ["S3", "Artifacts", "ArtifactsOptions", "Folder", "S3Uploader"]
@@ -38,39 +43,65 @@ class ArtifactsOptions(ExporterOptions):
 
     directory: str = Field(default="./data/artifacts", description="Folder of the artifacts.")
     s3uploader: S3Uploader | None = Field(default=None, description="Bucket, in place of the folder.")
+    content_ttl: Seconds = Field(
+        default=30 * 24 * 3600.0,
+        ge=0,
+        description="How long a folder keeps content (redaction's content: artifact); 0 keeps it for ever. "
+        "In a bucket its lifecycle rules decide.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if self.s3uploader is not None and "directory" in self.model_fields_set:
             raise ValueError("give `directory` or `s3uploader`, not both")
+        if self.s3uploader is not None and "content_ttl" in self.model_fields_set:
+            raise ValueError("`content_ttl` is for a folder: give the bucket a lifecycle rule")
         return self
 
 
-class Artifacts(Exporter[ArtifactsOptions]):
+class Artifacts(Exporter[ArtifactsOptions], Erasable):
     """Durable on return: fsynced in the folder, or acknowledged by S3 with a matching checksum."""
 
     options_type = ArtifactsOptions
-    signals = frozenset({Signal.LOGS})
+    signals = frozenset({Signal.TRACES, Signal.LOGS})
 
     def __init__(self, options: ArtifactsOptions, context: Context) -> None:
         super().__init__(options, context)
-        self.store: Store = S3(options.s3uploader) if options.s3uploader else Folder(options.directory)
+        self.store: S3 | Folder = S3(options.s3uploader) if options.s3uploader else Folder(options.directory)
         self._threads: ThreadPoolExecutor | None = None
+        self._expiry: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Checks that objects can be stored; raises ``StartError`` if not."""
         await asyncio.to_thread(self.store.open)
         self._threads = ThreadPoolExecutor(_PARALLEL, thread_name_prefix=self.context.id)
+        if isinstance(self.store, Folder) and self.options.content_ttl:
+            self._expiry = asyncio.create_task(self._expire(self.store))
+
+    async def _expire(self, folder: Folder) -> None:
+        """Let old content go, once an hour."""
+        while True:
+            try:
+                expired = await asyncio.to_thread(folder.expire, self.options.content_ttl)
+                if expired:
+                    _log.info("%s: %d objects of content expired", self.context.id, expired)
+            except OSError as error:
+                # The error's own text holds a path, and that the names in a key.
+                _log.warning("%s: old content can't be removed (%s)", self.context.id, error.strerror)
+            await asyncio.sleep(_EXPIRY_SECONDS)
 
     async def stop(self) -> None:
         """Waits for the objects that are being stored; the others stay in the journal."""
+        expiry, self._expiry = self._expiry, None
+        if expiry is not None:
+            expiry.cancel()
         threads, self._threads = self._threads, None
         if threads is not None:
             await asyncio.to_thread(threads.shutdown, cancel_futures=True)
 
     async def export(self, batch: Batch) -> None:
         """Stores every artifact of the batch, in parallel; raises when at least one of them isn't stored."""
-        artifacts = read_artifacts(batch)
+        artifacts = [*read_artifacts(batch), *read_contents(batch)]
         if not artifacts:
             return
         loop = asyncio.get_running_loop()
@@ -85,3 +116,7 @@ class Artifacts(Exporter[ArtifactsOptions]):
     def _store_one(self, artifact: Artifact) -> None:
         artifact.check()
         self.store.put(artifact)
+
+    def erasure(self) -> Erasure:
+        """The folder or the bucket."""
+        return S3Erasure(self.store) if isinstance(self.store, S3) else FolderErasure(self.store)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.errors import Rejected
-from agenttracer.schemas.batch import Batch, Kind, Place
+from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import (
     AGENT_ARTIFACT_CONTENT_TYPE,
     AGENT_ARTIFACT_KEY,
@@ -53,10 +53,15 @@ class Artifact:
                 "an artifact has no key: add the artifact_keys processor to the logs pipeline",
                 reason="artifact_without_key",
             )
-        if not _KEY.fullmatch(self.key):
+        if not is_key(self.key):
             raise Rejected("an artifact's key is malformed", reason="artifact_key_malformed")
         if hashlib.sha256(self.content).hexdigest() != self.sha256:
             raise Rejected("an artifact's content doesn't match its sha256", reason="artifact_hash_mismatch")
+
+
+def is_key(text: str) -> bool:
+    """Whether it has the form of a key, and so stays inside a store."""
+    return _KEY.fullmatch(text) is not None
 
 
 class Store(ABC):
@@ -79,8 +84,23 @@ def conflict() -> Rejected:
     return Rejected("another content is stored under the artifact's key", reason="artifact_key_taken")
 
 
+def read_contents(batch: Batch) -> list[Artifact]:
+    """The content that redaction kept on purpose and took out of the rows."""
+    contents = batch.tables.get("contents")
+    if contents is None:
+        return []
+    # A loop over objects: each is written on its own anyway.
+    found = []
+    for key, text in zip(contents["Key"].to_pylist(), contents["Content"].to_pylist(), strict=True):
+        content = text.encode()
+        found.append(Artifact(key, content, hashlib.sha256(content).hexdigest(), "application/json"))
+    return found
+
+
 def read_artifacts(batch: Batch) -> list[Artifact]:
     """The artifacts of a batch of logs, in order; a record without a body has nothing to store."""
+    if batch.signal is not Signal.LOGS:
+        return []
     is_artifact = pc.equal(batch.rows["EventName"], EventName.ARTIFACT.value)
     if not is_artifact.true_count:
         return []

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from agenttracer.collector.errors import StartError, Unavailable
 from agenttracer.exporters.artifacts.artifact import Artifact, Store, conflict
+from agenttracer.schemas.contents import CONTENT_PREFIX
 
 _TEMPORARY = ".part"
 
@@ -41,6 +43,19 @@ class Folder(Store):
             for path in (temporary, linked):
                 with suppress(OSError):
                     path.unlink()
+
+    def expire(self, older_than_seconds: float) -> int:
+        """Unlinks old contents, and the folders that are empty then."""
+        before = time.time() - older_than_seconds
+        expired = 0
+        for path in self.directory.glob(f"*/*/*/*/{CONTENT_PREFIX}*"):
+            # It may be gone: erased, or swept by another process.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    expired += 1
+                    _remove_empty(path)
+        return expired
 
     def put(self, artifact: Artifact) -> None:
         """Writes beside the final name, then links: a link never replaces what is there."""
@@ -70,12 +85,19 @@ class Folder(Store):
                 leftover.unlink(missing_ok=True)
         # Also when the file was there: the attempt that linked it may have died before its own fsync.
         for folder in self._folders(final):
-            _sync(folder)
+            sync(folder)
 
     def _folders(self, final: Path) -> list[Path]:
         """From the file's own folder up to the root of all."""
         depth = len(final.relative_to(self.directory).parents)
         return list(final.parents)[:depth]
+
+
+def _remove_empty(path: Path) -> None:
+    """Remove the folders uuid, run, agent and tenant above a path, as far as nothing else is in them."""
+    with suppress(OSError):
+        for folder in list(path.parents)[:4]:
+            folder.rmdir()
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -91,7 +113,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make what changed in a folder last."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -8,14 +8,14 @@
       s3_force_path_style: true
 
 Credentials come from where AWS tools find them: environment, profile, container or instance role; they
-need s3:ListBucket, s3:PutObject and s3:GetObject.
+need s3:ListBucket, s3:PutObject and s3:GetObject; to erase, s3:ListBucketVersions and s3:DeleteObjectVersion too.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -39,6 +39,7 @@ from agenttracer.exporters.artifacts.artifact import Artifact, Store, conflict
 _CONNECT_SECONDS = 5
 _START_SECONDS = 5
 _READ_SECONDS = 30
+_DELETED_AT_ONCE = 1000
 _META_BYTES = 1024  # S3 takes 2 KB of metadata in all
 
 # What never gets better by itself. Anything else, refused credentials too, is for an operator to mend
@@ -136,6 +137,47 @@ class S3(Store):
         }
         url = self._client.generate_presigned_url("put_object", Params=arguments, ExpiresIn=expires_seconds)
         return PresignedPut(url, headers)
+
+    def first_parts(self) -> Iterator[str]:
+        """The distinct first parts of the keys."""
+        for page in self._pages("list_objects_v2", Delimiter="/", **self._below("")):
+            for found in page.get("CommonPrefixes", ()):
+                yield found["Prefix"].rstrip("/").rpartition("/")[2]
+
+    def versions(self, beginning: str) -> Iterator[tuple[str, str]]:
+        """(key, version) of all objects whose keys begin so, deleted ones of a versioned bucket too."""
+        below = self._below(beginning)
+        cut = len(below["Prefix"]) - len(beginning)
+        for page in self._pages("list_object_versions", **below):
+            for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                yield found["Key"][cut:], found["VersionId"]
+
+    def delete_versions(self, versions: Sequence[tuple[str, str]]) -> None:
+        """Delete them for good; what S3 refuses, under a lock or for want of a right, stays."""
+        for start in range(0, len(versions), _DELETED_AT_ONCE):
+            objects = [
+                {"Key": self._at(key)["Key"], "VersionId": version}
+                for key, version in versions[start : start + _DELETED_AT_ONCE]
+            ]
+            try:
+                self._client.delete_objects(
+                    Bucket=self.options.s3_bucket, Delete={"Objects": objects, "Quiet": True}
+                )
+            except ClientError as error:
+                raise _refusal(error) from None
+            except BotoCoreError as error:
+                raise _failure(error) from None
+
+    def _pages(self, operation: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        try:
+            yield from self._client.get_paginator(operation).paginate(**arguments)
+        except ClientError as error:
+            raise _refusal(error) from None
+        except BotoCoreError as error:
+            raise _failure(error) from None
+
+    def _below(self, beginning: str) -> dict[str, str]:
+        return {"Bucket": self.options.s3_bucket, "Prefix": self._at(beginning)["Key"]}
 
     def _stored_sha256(self, key: str) -> str:
         try:

@@ -26,9 +26,10 @@ from importlib import import_module
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from agenttracer.collector.component import Context, Exporter
+from agenttracer.collector.component import Context, Erasable, Erasure, Exporter
 from agenttracer.collector.errors import Unavailable
 from agenttracer.exporters.clickhouse.connection import open_store
+from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
@@ -38,7 +39,7 @@ from agenttracer.schemas.flatten import flatten
 __all__ = ["ClickHouse", "ClickHouseOptions"]
 
 
-class ClickHouse(Exporter[ClickHouseOptions]):
+class ClickHouse(Exporter[ClickHouseOptions], Erasable):
     """Durable on return: the parts are on the disk; a repeated insert changes neither tables nor views."""
 
     options_type = ClickHouseOptions
@@ -82,3 +83,11 @@ class ClickHouse(Exporter[ClickHouseOptions]):
                 except (ClickHouseError, OSError) as error:
                     # Without its cause: ClickHouse's messages quote rows.
                     raise failure(error, table, piece.num_rows) from None
+
+    def erasure(self) -> Erasure:
+        """All tables of the database."""
+        assert self._client is not None, "started"
+        options = self.options
+        return ClickHouseErasure(
+            self._client, cluster_name=options.cluster_name, is_embedded=options.folder is not None
+        )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
 
 Settings = Mapping[str, str | int | float]
 
@@ -42,7 +43,11 @@ def insert(client: Client, table: str, rows: pa.Table, settings: Settings, *, em
     if embedded and hasattr(os, "memfd_create"):
         _insert_from_memory(client, table, rows, settings)
     else:
-        client.insert_arrow(table, rows, settings=dict(settings))
+        # The answer comes after the last row, and tells of rows: a 200 alone, from something in between or
+        # with an error in its body, stored nothing.
+        done = client.insert_arrow(table, rows, settings={**settings, "wait_end_of_query": 1})
+        if not done.written_rows:
+            raise OperationalError("the answer to an insert tells of no rows")
 
 
 def _insert_from_memory(client: Client, table: str, rows: pa.Table, settings: Settings) -> None:

@@ -6,6 +6,7 @@ tests/golden/expected/<capture>.json    {"traces": [row, …], "logs": [row, …
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from agenttracer.collector.component import Processor
@@ -39,7 +40,7 @@ def redacted_rows(capture: Capture, redaction: Processor[Any]) -> dict[str, Rows
         order = ["Timestamp", "SpanId"]
         found[signal.value] = [
             {
-                name: "hashed" if name in hashed or str(value).startswith("h:") else value
+                name: "hashed" if name in hashed or re.match(r"h\d+:", str(value)) else value
                 for name, value in row.items()
                 if name in kept and value not in (None, "")
             }

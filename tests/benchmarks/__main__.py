@@ -1,4 +1,4 @@
-"""Measures the collector beside Rotel and prints what it measured; asserts nothing.
+"""Measures the collector beside Rotel, and the SDK beside OpenTelemetry's; prints it, and asserts nothing.
 
 make bench
 python -m tests.benchmarks --quick                    a look at whether it works
@@ -19,8 +19,18 @@ from tests.benchmarks.collector import Collector
 from tests.benchmarks.grpc_floor import GrpcFloor
 from tests.benchmarks.measure import Load, measure
 from tests.benchmarks.queries import measure_queries
-from tests.benchmarks.report import machine, print_machine, print_queries, print_runs, print_stages
+from tests.benchmarks.redaction_cost import measure_redaction
+from tests.benchmarks.report import (
+    machine,
+    print_machine,
+    print_queries,
+    print_redaction,
+    print_runs,
+    print_sdk,
+    print_stages,
+)
 from tests.benchmarks.rotel import Rotel, install_rotel
+from tests.benchmarks.sdk import measure_sdk
 from tests.benchmarks.stages import measure_stages
 from tests.benchmarks.target import Target
 
@@ -30,7 +40,10 @@ _TARGETS: Mapping[str, Callable[[str], Target]] = {
     "rotel": Rotel,
     "floor": lambda transport: GrpcFloor(),
 }
-_STAGES, _QUERIES = "stages", "queries"
+_STAGES = "stages"
+_QUERIES = "queries"
+_REDACTION = "redaction"
+_SDK = "sdk"
 
 _LOADS = {1000: Load(1000, 400, warm_up=40, in_flight=8), 10: Load(10, 6000, warm_up=600, in_flight=32)}
 _QUICK = {1000: Load(1000, 16, warm_up=8, in_flight=8), 10: Load(10, 200, warm_up=64, in_flight=32)}
@@ -53,10 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     facts = machine(version)
     print_machine(facts)
     found: dict[str, object] = {"machine": facts}
+    if _SDK in chosen:
+        sdk = measure_sdk(quick=options.quick)
+        print_sdk(sdk)
+        found[_SDK] = sdk
     if _STAGES in chosen:
         stages = measure_stages(quick=options.quick)
         print_stages(stages)
         found[_STAGES] = {f"{requests}x{spans}": figures for (requests, spans), figures in stages.items()}
+    if _REDACTION in chosen:
+        costs = measure_redaction(quick=options.quick)
+        print_redaction(costs)
+        found[_REDACTION] = costs
     if _QUERIES in chosen:
         asked = measure_queries(_QUICK_STORED if options.quick else options.stored_spans, options.store)
         print_queries(asked)
@@ -107,14 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_STAGES, _QUERIES, *_TARGETS]
+    every = [_SDK, _STAGES, _REDACTION, _QUERIES, *_TARGETS]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
     parser.add_argument("--transport", choices=("grpc", "http"), default="grpc", help="OTLP over what")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each target, in turns")
     parser.add_argument("--quick", action="store_true", help="one round of little: does it work?")
     parser.add_argument(
-        "--stored-spans", type=int, default=50_000_000, help="how many spans queries are asked of"
+        "--stored-spans", type=int, default=2_000_000, help="how many spans queries are asked of"
     )
     parser.add_argument(
         "--store", type=Path, metavar="DIR", help="keep the store of these spans, or use it again"

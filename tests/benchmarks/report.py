@@ -91,6 +91,27 @@ def print_queries(figures: Mapping[str, float]) -> None:
     _print(f"Answers from the embedded store ({facts})", table)
 
 
+def print_redaction(figures: Mapping[str, float]) -> None:
+    """A row a case."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("redaction of")
+    table.add_column("CPU µs/span", justify="right")
+    for case, cost in figures.items():
+        table.add_row(case, f"{cost:.2f}")
+    _print("What redaction costs, in groups of 1,000 spans", table)
+
+
+def print_sdk(figures: Mapping[str, Mapping[str, float]]) -> None:
+    """A row a figure: OpenTelemetry's, ours, and how many times it that is."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("SDK")
+    for title in ("opentelemetry-sdk", "agenttracer", "×"):
+        table.add_column(title, justify="right")
+    for name, one in figures.items():
+        table.add_row(name, *(f"{one[key]:.2f}" for key in ("plain", "agenttracer", "times")))
+    _print("What the SDK costs its program (CPU)", table)
+
+
 def _print(title: str, table: Table) -> None:
     console = _console()
     console.print(f"\n{title}", highlight=False)

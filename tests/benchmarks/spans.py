@@ -30,11 +30,12 @@ _SPANS_A_TRACE = 10
 _FAILING = 0.05  # of the traces
 _TEMPLATE_SPANS = 2000
 _MARK = "~" * 8  # where the request's own eight characters go
-_WORDS = (
+WORDS = (
     "the customer order number refund arrived late please check status of my account and tell me when it "
     "will be shipped because I have been waiting for two weeks without any answer from your support team "
     "could you also change address to new street city invoice payment card charged twice thank you very much"
 ).split()
+"""What customers write about."""
 
 
 def make_requests(count: int, spans: int) -> list[bytes]:
@@ -178,7 +179,7 @@ def _message(role: str, chance: random.Random, words: int) -> str:
 
 
 def _text(chance: random.Random, words: int) -> str:
-    return " ".join(chance.choices(_WORDS, k=words))
+    return " ".join(chance.choices(WORDS, k=words))
 
 
 def _attributes(values: dict[str, Attribute] | dict[str, str]) -> list[KeyValue]:

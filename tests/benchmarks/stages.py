@@ -1,6 +1,6 @@
 """What each stage of the path costs in this process, by the size of the group that goes through it.
 
-decode → normalize → classify → redact → pack ─(journal)─ unpack → flatten
+decode → normalize → classify → price → redact → pack ─(journal)─ unpack → flatten
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from agenttracer.collector.allocator import keep_freed_memory
 from agenttracer.collector.codec import pack, unpack
-from agenttracer.collector.component import Context, Options
+from agenttracer.collector.component import Context, Options, Processor
 from agenttracer.collector.decode import decode, decode_thread
 from agenttracer.collector.processors.classify import Classify
 from agenttracer.collector.processors.normalize import Normalize
+from agenttracer.collector.processors.price import Price, PriceOptions
 from agenttracer.collector.processors.redaction import Redaction, RedactionOptions
 from agenttracer.collector.telemetry import Telemetry
 from agenttracer.schemas.batch import Batch, Signal
@@ -65,17 +66,21 @@ def measure_stages(*, quick: bool) -> dict[tuple[int, int], Stages]:
     return figures
 
 
-def _processors(folder: Path) -> tuple[Normalize, Classify, Redaction]:
+def _processors(folder: Path) -> dict[str, Processor[Any]]:
     context = Context("bench", Telemetry())
+    price = Price(PriceOptions(), context)
     redaction = Redaction(RedactionOptions(key_file=folder / "key"), context)
-    asyncio.run(redaction.start())
-    return Normalize(Options(), context), Classify(Options(), context), redaction
+    for component in (price, redaction):
+        asyncio.run(component.start())
+    return {
+        "normalize": Normalize(Options(), context),
+        "classify": Classify(Options(), context),
+        "price": price,
+        "redact": redaction,
+    }
 
 
-def _measure(
-    processors: tuple[Normalize, Classify, Redaction], requests: int, spans: int, quick: bool
-) -> Stages:
-    normalize, classify, redaction = processors
+def _measure(processors: Mapping[str, Processor[Any]], requests: int, spans: int, quick: bool) -> Stages:
     many = _ROUNDS if requests * spans < 1000 else _ROUNDS_OF_LARGE_GROUPS
     rounds = _WARM_UP + (_ROUNDS_QUICK if quick else many)
     bodies = make_requests(requests * rounds, spans)
@@ -84,9 +89,10 @@ def _measure(
     for number in range(rounds):
         group = bodies[number * requests : (number + 1) * requests]
         batch = _timed(taken["decode"], _decode, group)
-        batch = _timed(taken["normalize"], normalize.process, batch)
-        batch = _timed(taken["classify"], classify.process, batch)
-        batch = _timed(taken["redact"], redaction.process, batch)
+        for stage, processor in processors.items():
+            processed = _timed(taken[stage], processor.process, batch)
+            assert processed is not None
+            batch = processed
         payload = _timed(taken["pack"], pack, batch)
         batch = _timed(taken["unpack"], unpack, [payload], "token")
         _timed(taken["flatten"], flatten, batch, _TTL_SECONDS)

@@ -34,7 +34,8 @@ WITH
     cityHash64(run, span) AS chance,
     cityHash64(run, 'fails') % 15 = 0 AS has_failure,
     multiIf(
-        span = 0, 'agent', span = spans - 1, 'respond', span = 1 AND run % 3 = 0, 'retrieve', span % 2 = 0, 'tool', 'model'
+        span = 0, 'agent', span = spans - 1, 'respond', span = 1 AND run % 3 = 0, 'retrieve',
+        span % 2 = 0, 'tool', 'model'
     ) AS type,
     has_failure AND span IN (2, 4) AND (span = 2 OR run % 4 = 0) AS failed,
     ['search', 'lookup_order', 'refund', 'send_mail', 'weather'][1 + run % 5] AS tool,
@@ -75,10 +76,13 @@ SELECT
     toDateTime(4294967295)
 FROM (
     -- Runs that began before are still going on.
-    SELECT greatest({first_run} - {before}, 0) + number AS run, arrayJoin(range(8 + cityHash64(run, 'spans') % 5)) AS span
+    SELECT
+        greatest({first_run} - {before}, 0) + number AS run,
+        arrayJoin(range(8 + cityHash64(run, 'spans') % 5)) AS span
     FROM numbers({runs} + least({first_run}, {before}))
 )
-WHERE toUnixTimestamp64Nano(Timestamp) + Duration >= {from_ns} AND toUnixTimestamp64Nano(Timestamp) + Duration < {until_ns}
+WHERE toUnixTimestamp64Nano(Timestamp) + Duration >= {from_ns}
+    AND toUnixTimestamp64Nano(Timestamp) + Duration < {until_ns}
 SETTINGS
     max_insert_block_size = 200000, min_insert_block_size_rows = 200000, max_threads = 1,
     insert_deduplicate = 1, deduplicate_blocks_in_dependent_materialized_views = 1

@@ -295,21 +295,21 @@ def _head(framing: str) -> bytes:
 
 def test_requests_in_memory_are_bounded() -> None:
     """What does not fit into max_buffered_bytes is 503 until earlier requests are answered."""
-    protocols = {"http": {"max_request_body_size": 1000, "max_buffered_bytes": 2000}}
+    protocols = {"http": {"max_request_body_size": 600, "max_buffered_bytes": 1800}}
     pipeline = FakePipeline(answer=None)
     with running_receiver(protocols, pipeline) as running, ThreadPoolExecutor(2) as clients:
         waiting = []
         for _ in range(2):
-            waiting.append(clients.submit(request, running.http_port, body=bytes(1000)))
+            waiting.append(clients.submit(request, running.http_port, body=bytes(600)))
             assert pipeline.arrived.wait(5)
             pipeline.arrived.clear()
-        refused = request(running.http_port, body=b"1")
+        refused = request(running.http_port, body=bytes(600))
         assert (503, "1") == (refused.status, refused.headers["retry-after"])
         for answer in pipeline.unanswered:
             answer.set_result(Accepted())
         assert [200, 200] == [response.result().status for response in waiting]
         pipeline.answer = lambda _: Accepted()
-        assert 200 == request(running.http_port, body=bytes(1000)).status
+        assert 200 == request(running.http_port, body=bytes(600)).status
 
 
 def test_cors(running: Running) -> None:

@@ -47,7 +47,7 @@ def test_a_protocol_is_on_if_its_key_is_there() -> None:
         ({"grpc": {"endpoint": "4317"}}, "must be host:port, like localhost:4317"),
         ({"grpc": {"endpoint": "localhost:70000"}}, "must be host:port, like localhost:4317"),
         ({"grpc": {"max_recv_msg_size_mib": 0}}, "greater than or equal to 1"),
-        ({"http": {"max_buffered_bytes": 100}}, "at least twice max_request_body_size"),
+        ({"http": {"max_buffered_bytes": 100}}, "at least three times max_request_body_size"),
         ({"http": {"traces_url_path": "/v1/logs"}}, "must differ"),
         ({"http": {"tls": {"cert_file": "c"}}}, "exactly one of key_file and key_pem"),
         ({"http": {"read_timeout": "5"}}, "a duration with a unit"),

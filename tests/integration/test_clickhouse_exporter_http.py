@@ -45,7 +45,10 @@ def batches() -> list[Batch]:
     return [
         make_batch(
             "traces",
-            [{**row, "StepType": "tool", "SpanName": "search", "InputTokens": 3}] * 3,
+            [
+                {**row, "SpanId": digit * 16, "StepType": "tool", "SpanName": "search", "InputTokens": 3}
+                for digit in "123"
+            ],
             resources=[{"ServiceName": "shop"}],
             attributes=[(Place.ROW, 1, "k", "v"), (Place.RESOURCE, 0, "service.name", "shop")],
             events=[{"Owner": 2, "Name": "e", "Timestamp": NOW}],

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pytest
 
 from agenttracer.collector.component import Context, Options
-from agenttracer.collector.processors.artifact_keys import ArtifactKeys, key_part
+from agenttracer.collector.processors.artifact_keys import ArtifactKeys
 from agenttracer.collector.telemetry import Telemetry
+from agenttracer.schemas.artifact_key import key_part
 from agenttracer.schemas.batch import ATTRIBUTES, Batch, Kind, Place
 from tests.batches import make_batch
 

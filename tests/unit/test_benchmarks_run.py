@@ -32,6 +32,24 @@ def test_stages_are_printed_and_written(tmp_path: Path) -> None:
     assert ["1x10", "16x10", "1x1000", "8x1000"] == list(written)
 
 
+def test_the_sdks_costs_are_printed_and_written(tmp_path: Path) -> None:
+    """A step and the import, beside OpenTelemetry's own."""
+    figures = tmp_path / "figures.json"
+
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", "sdk", "--json", figures],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (run.returncode, run.stderr)
+    written = json.loads(figures.read_text())["sdk"]
+    assert ["µs a step", "ms to import"] == list(written)
+    assert all({"plain", "agenttracer", "times"} == set(one) for one in written.values())
+
+
 def test_no_two_requests_are_alike() -> None:
     """Other bytes, trace ids and span ids in each; the parents of a trace are in it."""
     requests = make_requests(4, 20)

@@ -6,9 +6,9 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from agenttracer.schemas.batch import Batch
-from agenttracer.schemas.step_types import EMBEDDINGS, STEP_TYPES, VECTOR_STORE
 from agenttracer.schemas.failures import EVIDENCE_RULES
 from agenttracer.schemas.semconv import FailureCode, StepType
+from agenttracer.schemas.step_types import EMBEDDINGS, STEP_TYPES, VECTOR_STORE
 from tests.otlp_traces import request, span
 from tests.processing import classify, column, decoded, normalize, process
 

@@ -80,6 +80,17 @@ CASES = {
         f"c.yaml:1: {TRACES}: must have the redaction processor: nothing may reach a disk unredacted; "
         "add redaction at the end of processors:",
     ),
+    "two redactions": (
+        "processors: {redaction/more: }\n"
+        "service: {pipelines: {traces: {processors: [redaction, redaction/more]}}}",
+        f"c.yaml:2: {TRACES}: must have one redaction processor: a second one can't read what the first one leaves; "
+        "let one do what both should; overrides: can differ by tenant and agent",
+    ),
+    "a reader behind redaction": (
+        "processors: {normalize: }\nservice: {pipelines: {traces: {processors: [redaction, normalize]}}}",
+        f"c.yaml:2: {TRACES}: normalize must stand before redaction: it reads what redaction takes out; "
+        "move redaction behind it",
+    ),
     "memory_limiter not first": (
         "service: {pipelines: {traces: {processors: [redaction, memory_limiter]}}}",
         f"c.yaml:1: {TRACES}: memory_limiter must be the first processor: it refuses data before any work is done "
@@ -135,7 +146,7 @@ CASES = {
     "unknown key of service": (
         "service: {pipeline: {}}",
         "c.yaml:1: service: 'service' has invalid keys: pipeline; did you mean \"pipelines\"? "
-        "(valid keys: extensions, pipelines, telemetry)",
+        "(valid keys: extensions, max_in_flight_mib, pipelines, telemetry)",
     ),
     "unknown key of a pipeline": (
         "service: {pipelines: {traces: {exporter: [x]}}}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -36,6 +37,10 @@ KEYS = {
     "agent_runs_to_fold": ("toDate(Timestamp)", "TenantId, RunId"),
     "agent_runs_by_time": ("toDate(LastSeen)", "LastSeen"),
     "agent_artifacts": ("toDate(Timestamp)", "TenantId, RunId, Name, Timestamp"),
+    "redaction_ledger": (
+        "toDate(ExpiresAt)",
+        "TenantId, Hour, PolicyHash, ServiceName, Signal, Place, Rule, Class, Action",
+    ),
 }
 
 
@@ -54,7 +59,11 @@ def columns(client: Client, table: str) -> dict[str, str]:
         f"SELECT name, type FROM system.columns WHERE database = 'default' AND table = '{table}' "
         "AND default_kind NOT IN ('MATERIALIZED', 'ALIAS') ORDER BY position"
     )
-    return dict(found.result_rows)
+    # An aggregate that adds up, or takes the largest, is inserted as the plain value.
+    return {
+        name: re.sub(r"SimpleAggregateFunction\(\w+, (\w+)\)", r"\1", kind)
+        for name, kind in found.result_rows
+    }
 
 
 def types_for(field: pa.Field) -> set[str]:
@@ -68,7 +77,7 @@ def types_for(field: pa.Field) -> set[str]:
         return set(LABELS)
     if of == TIME:
         names = {"DateTime64(9)"}
-    elif of == SECOND and field.name.endswith(("Unix", "ExpiresAt")):
+    elif of == SECOND and field.name.endswith(("Unix", "ExpiresAt", "Hour")):
         names = {"DateTime"}
     elif pa.types.is_decimal(of):
         names = {f"Decimal({of.precision}, {of.scale})"}

@@ -61,6 +61,35 @@ def test_every_kind() -> None:
     assert [expected] == _render(value)
 
 
+ELEMENTS = st.sampled_from(
+    [
+        AnyValue(string_value="stop"),
+        AnyValue(string_value="tool_calls"),
+        AnyValue(string_value='"'),
+        AnyValue(string_value="x" * 80),
+        AnyValue(int_value=7),
+        AnyValue(),
+        _array(AnyValue(bool_value=True)),
+        _kvlist(k=AnyValue(string_value="v")),
+    ]
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(ELEMENTS.map(_array), min_size=1, max_size=6))
+def test_arrays_of_one_element(values: list[AnyValue]) -> None:
+    """Arrays of one element each, which are rendered by their distinct elements, become what others do."""
+    assert [json_text(value) for value in values] == _render(*values)
+
+
+def test_arrays_of_one_element_and_maps() -> None:
+    """A map of one pair, or a longer array, beside arrays of one element is no array of one."""
+    one, other = _array(AnyValue(int_value=1)), _kvlist(k=AnyValue(int_value=1))
+    two = _array(AnyValue(int_value=1), AnyValue(int_value=2))
+    assert ["[1]", '{"k":1}'] == _render(one, other)
+    assert ["[1]", "[1,2]", "[]"] == _render(one, two, _array())
+
+
 def test_sliced_input() -> None:
     """A slice of the attributes table renders its own rows."""
     kind = pa.array([Kind.ARRAY, Kind.STRING, Kind.ARRAY, Kind.ARRAY], pa.uint8())

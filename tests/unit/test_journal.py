@@ -166,12 +166,25 @@ def test_it_is_full_at_its_limit(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, max_bytes=10)
     append(journal, 1)
 
-    assert journal.full
+    assert journal.full_for("default")
     for exporter in ("store", "slow"):
         claim = journal.claim("traces", exporter, 10)
         assert claim is not None
         journal.advance(claim)
-    assert not journal.full
+    assert not journal.full_for("default")
+    journal.close()
+
+
+def test_a_tenant_that_fills_the_journal_leaves_room_for_others(tmp_path: Path) -> None:
+    """Also after a restart: the sizes are counted from the groups."""
+    journal = open_journal(tmp_path, max_bytes=110)
+    while not journal.full_for("loud"):
+        append(journal, 1, tenant="loud")
+    journal.close()
+    journal = open_journal(tmp_path, max_bytes=110)
+
+    assert journal.full_for("loud")
+    assert not journal.full_for("quiet")
     journal.close()
 
 

@@ -270,13 +270,40 @@ def test_a_journal_that_can_not_be_written_is_unavailable(make: Make) -> None:
 def test_too_many_bytes_in_flight_are_unavailable(make: Make) -> None:
     """The requests that wait to be processed take a bounded amount of memory."""
     bench = make(start=False)
-    bench.ingest.max_in_flight_bytes = len(body("a"))
+    bench.ingest.in_flight.limit_bytes = len(body("a"))
     first = bench.send(body("a"))
 
     assert isinstance(bench.answer(body("b")), Unavailable)
     bench.ingest.start()
     assert first.result(timeout=20) == Accepted()
     assert bench.answer(body("c")) == Accepted()
+
+
+def test_a_tenant_that_floods_leaves_room_for_others(make: Make) -> None:
+    """One tenant fills its part of the bytes in flight; another's first request is taken all the same."""
+    bench = make(start=False)
+    bench.ingest.in_flight.limit_bytes = 1_000_000
+    flood = [bench.send(body("flood")) for _ in range(100)]
+    calm = bench.send(body("calm"), "calm")
+
+    assert any(isinstance(future.exception(timeout=0), Unavailable) for future in flood if future.done())
+    assert not calm.done()
+    bench.ingest.start()
+    assert Accepted() == calm.result(timeout=20)
+    wait(flood, timeout=20)
+    assert 0 == bench.ingest.in_flight.used_bytes
+
+
+def test_copies_of_a_request_under_way_count_as_bytes_in_flight(make: Make) -> None:
+    """Each holds its bytes until the first is answered, so their number is bounded too."""
+    bench = make(start=False)
+    bench.ingest.in_flight.limit_bytes = 1_000_000
+    once = body("a")
+    copies = [bench.send(once) for _ in range(100)]
+
+    assert isinstance(copies[-1].exception(timeout=0), Unavailable)
+    bench.ingest.start()
+    assert Accepted() == copies[0].result(timeout=20)
 
 
 def test_stopping_answers_what_was_taken(make: Make) -> None:

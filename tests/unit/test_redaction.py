@@ -1,6 +1,5 @@
 """Nothing private passes, whatever place of a payload it stands in; what analysis needs does."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from agenttracer.collector.codec import pack
-from agenttracer.collector.privacy.values import _HINT as HINT
-from agenttracer.collector.privacy.values import DETECTORS, check
-from agenttracer.schemas.attributes import LABEL, LABELS, NAME, TOOL
+from agenttracer.collector.codec import pack, parts
+from agenttracer.collector.privacy.detectors import DEFAULTS, Detectors
+from agenttracer.collector.privacy.values import PASSES, UNKNOWN, Checks
+from agenttracer.schemas.attributes import AGENT, LABEL, LABELS, NAME, TOOL
 from agenttracer.schemas.batch import Batch, Place, Signal
 from tests.otlp_traces import attributes, request, span, value
 from tests.processing import attributes_at, classify, column, decoded, normalize, process, redaction
@@ -31,10 +30,13 @@ def redacted(folder: Path, batch: Batch) -> Batch:
 def everything(batch: Batch) -> bytes:
     """All that would be written: every value of every table, and the bytes that the journal gets."""
     payload = pack(batch)
-    start = 4 + int.from_bytes(payload[:4], "little")
-    sizes = json.loads(payload[4:start])["sizes"]
-    written = pa.decompress(payload[start:], sum(sizes), codec="lz4_raw", asbytes=True)
+    header, content = parts(payload)
+    written = pa.decompress(content, sum(header["sizes"]), codec="lz4_raw", asbytes=True)
     return written + payload + repr([table.to_pydict() for table in batch.tables.values()]).encode()
+
+
+def checks() -> Checks:
+    return Checks(Detectors(), Detectors(DEFAULTS))
 
 
 def nested(depth: int) -> Any:
@@ -193,7 +195,7 @@ def test_users_and_sessions_can_be_counted_but_not_read(tmp_path: Path) -> None:
 
     alice, again, bob = column(here, "UserHash")
     assert alice == again != bob
-    assert alice.startswith("h:")
+    assert alice.startswith("h1:")
     assert alice != column(there, "UserHash")[0]
     assert attributes_at(here, Place.ROW)["user.id"] == alice
     assert column(here, "ConversationId")[0] == attributes_at(here, Place.ROW)["session.id"]
@@ -215,7 +217,7 @@ def test_an_invented_tool_name_becomes_a_token(tmp_path: Path) -> None:
 
     clean = redacted(tmp_path, decoded(request(span("x", given))))
 
-    assert column(clean, "ToolName")[0].startswith("h:")
+    assert column(clean, "ToolName")[0].startswith("h1:")
     assert "gen_ai.tool.name" not in attributes_at(clean, Place.ROW)
 
 
@@ -241,26 +243,6 @@ def test_what_was_dropped_is_counted(tmp_path: Path) -> None:
     assert len(set(column(clean, "PolicyHash"))) == 1
 
 
-def test_allowed_keys_keep_labels_and_nothing_else(tmp_path: Path) -> None:
-    """An operator may allow a key; its values must still pass as labels."""
-    allowing = redaction(tmp_path, allowed_keys=["my.team"])
-    batch = decoded(request(span("a", {"my.team": "payments"}), span("b", {"my.team": MARKED})))
-
-    clean = process(batch, normalize(), classify(), allowing)
-
-    assert attributes_at(clean, Place.ROW, 0) == {"my.team": "payments"}
-    assert attributes_at(clean, Place.ROW, 1) == {}
-
-
-def test_blocked_patterns_win_over_everything(tmp_path: Path) -> None:
-    """What an operator blocks is dropped, though the built-in list allows it."""
-    blocking = redaction(tmp_path, blocked_key_patterns=["^gen_ai[.]request[.]"])
-
-    clean = process(decoded(request(span("a", {"gen_ai.request.model": "gpt-4o"}))), blocking)
-
-    assert attributes_at(clean, Place.ROW) == {}
-
-
 def test_the_policy_hash_changes_with_the_policy(tmp_path: Path) -> None:
     """Rows that passed different policies can be told apart."""
     batch = decoded(request(span("a")))
@@ -279,18 +261,42 @@ def test_the_policy_hash_changes_with_the_policy(tmp_path: Path) -> None:
         (
             LABEL,
             ["", "gpt-4o-mini-2024-07-18", "4bf92f3577b34da6a3ce929d0e0e4736", "1.2.3", "text/plain",
-             "550e8400-e29b-41d4-a716-446655440000", "https://opentelemetry.io/schemas/1.37.0", "{token}", "By"],
-            ["two words", "a@b.co", "x" * 129, "line\nbreak", "quote\"", "4111-1111-1111-1111", "ünicode"],
+             "550e8400-e29b-41d4-a716-446655440000", "https://opentelemetry.io/schemas/1.37.0", "{token}", "By", "%",
+             "/users/<int:id>/[slug]", "/v1/{name}:predict", "com.acme.Outer$Inner", "ExceptionGroup[ValueError]",
+             "*errors.errorString", "openai.RateLimitError"],
+            ["two words", "a@b.co", "x" * 129, "line\nbreak", "quote\"", "4111-1111-1111-1111", "ünicode",
+             "<p>word</p>", "two%20words", "[\"a\"]", "a=b"],
         ),
         (
             NAME,
-            ["Support Agent", "lookup_order", "Agent (v2)", "客服", "meta-llama/Llama-3.1-8B:free"],
-            ["please refund my order now", "a@b.co", "x" * 129, "{json: 1}", "what?", "a\tb", "\u2003"],
+            ["Support Agent", "lookup_order", "Agent (v2)", "客服", "meta-llama/Llama-3.1-8B:free", "Anna's Q&A helper",
+             "Research & Writing", "⚙️ Ops", "カスタマーサポートエージェント",
+             "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+             "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-3-5-sonnet-v1:0"],
+            ["please refund my order now", "a@b.co", "x" * 129, "{json: 1}", "what?", "a\tb", "\u2003", "two%20words",
+             "my\u3164wife\u3164is\u3164very\u3164ill", "my\u2800wife", "my\u1680wife", "a\U000e0062\U000e0063",
+             "a\ue000", "a\U000e0101", "请取消我的订单因为我妻子生病了",
+             "ช่วยยกเลิกคำสั่งซื้อของฉันด้วยเพราะภรรยาป่วย", "a&b=c", "'quoted'",
+             "Senior Research Analyst and Writer"],
+        ),
+        (
+            AGENT,
+            ["Senior Research Analyst and Writer", "Head of Research for the EU", "", "Support Agent", "support"],
+            ["please refund my order now", "Please refund my order now", "Why Did You Not Answer?",
+             "One Two Three Four Five Six Seven Eight", "請取消我的訂單因為我妻子生病了"],
         ),
         (
             TOOL,
-            ["lookup_order", "get-weather", "searchKb", "GMAIL_SEND_EMAIL", "mcp__github.create_issue", "ns/tool", ""],
-            ["nope_CANARY-X", "Mixed_case", "has space", "a@b.co", "x" * 97, "_private_"],
+            ["lookup_order", "get-weather", "searchKb", "GMAIL_SEND_EMAIL", "mcp__github.create_issue", "ns/tool", "",
+             "get_weather.v2", "google-search.run", "my-server/get_weather", "mcp__my-server__create_issue",
+             "mcp__claude_ai_Gmail__search_threads", "transfer_to_Billing_Agent", "_private_tool", "text2sql"],
+            ["nope_CANARY-X", "CANARY-X", "mixed-styles_here", "has space", "a@b.co", "x" * 97, "_private_", "a[b]",
+             "get_weather(city)", "consulta_según_id"],
+        ),
+        (
+            UNKNOWN,
+            ["payments", "eu-west", "v1.2.3", "a/b"],
+            ["two words", "x" * 65, "a@b.co", "Zk7qP2xW9vLm4RtY8sBn3HcJ6dFg1KaQ"],
         ),
         (
             LABELS,
@@ -301,41 +307,12 @@ def test_the_policy_hash_changes_with_the_policy(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_passes_for_what(kind: str, passing: list[str], failing: list[str]) -> None:
     """Each class keeps what it names, and refuses sentences, structures and personal data."""
-    (verdict,) = check([(kind, pa.array([*passing, *failing, None]))])
+    (verdict,) = checks()([(kind, pa.array([*passing, *failing, None]))])
 
-    assert dict(zip([*passing, *failing], verdict.tolist(), strict=False)) == {
+    assert dict(zip([*passing, *failing], (verdict == PASSES).tolist(), strict=False)) == {
         **dict.fromkeys(passing, True),
         **dict.fromkeys(failing, False),
     }
-
-
-EXAMPLES = {
-    "email": ["alice@example.com", "a.b+c@sub.example.co.uk", "x_1@ab.cd"],
-    "jwt": ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig", "token=eyJabc_-.def-_g.", "eyJ0.e30."],
-    "private_key": [
-        "-----BEGIN PRIVATE KEY-----",
-        "-----BEGIN RSA PRIVATE KEY-----",
-        "x-----BEGIN EC PRIVATE KEY",
-    ],
-    "provider_key": ["sk-proj-abcdefghijkl", "sk_live_1", "hf_abcdefghijklmnop"],
-    "cloud_key": ["AKIAIOSFODNN7EXAMPLE", "ASIAABCDEFGH1234", "AIzaSyA1234567"],
-    "code_host_token": ["ghp_abcdefgh1234", "github_pat_1", "glpat-x"],
-    "chat_token": ["xoxb-1", "xoxp-2", "xoxa-3"],
-    "credential_url": ["postgres://u:p@host/db", "https://bob:pw@example.com", "redis://x:y@z"],
-    "bearer": ["Bearer abcdefgh1234", "basic dXNlcjpwYXNz", "BEARER 12345678"],
-    "iban": ["DE89370400440532013000", "GB29NWBK60161331926819", "FR7630006000011234567890189"],
-    "card": ["4111 1111 1111 1111", "5500-0000-0000-0004", "3782 8224 6310 0055"],
-    "phone": ["+49 170 1234567", "+1-202-555-0143", "+44 20 7946 0958"],
-    "ssn": ["078-05-1120", "id 219-09-9999.", "123-45-6789"],
-}
-
-
-@pytest.mark.parametrize("detector", DETECTORS)
-def test_every_detector_finds_its_examples(detector: str) -> None:
-    """No detector ships without examples, and the cheap hint that runs first finds what each of them finds."""
-    for example in EXAMPLES[detector]:
-        assert pa.compute.match_substring_regex(pa.array([example]), DETECTORS[detector])[0].as_py(), example
-        assert pa.compute.match_substring_regex(pa.array([example]), HINT)[0].as_py(), example
 
 
 def test_detectors_leave_ordinary_values_alone() -> None:
@@ -346,6 +323,6 @@ def test_detectors_leave_ordinary_values_alone() -> None:
         "9fceb02d0ae598e95dc970b74767f19372d61af8", "toolu_01A09q90qw90lq917835lq9", "us-east-1", "o3-mini",
     ]  # fmt: skip
 
-    (verdict,) = check([(LABEL, pa.array(ordinary))])
+    (verdict,) = checks()([(LABEL, pa.array(ordinary))])
 
-    assert dict(zip(ordinary, verdict.tolist(), strict=True)) == dict.fromkeys(ordinary, True)
+    assert dict(zip(ordinary, (verdict == PASSES).tolist(), strict=True)) == dict.fromkeys(ordinary, True)

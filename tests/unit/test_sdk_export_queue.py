@@ -1,6 +1,7 @@
 """The queue between the host's threads and the network: bounded, never blocking, counted, fork-safe."""
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 
@@ -165,3 +166,18 @@ def test_a_forked_child_sends_its_own_and_not_its_parents() -> None:
     assert queue.flush(5)
     queue.close(1)
     assert [["parent"]] == sender.batches
+
+
+def test_it_connects_with_the_first_item_not_with_the_first_batch() -> None:
+    """Loading the transport takes longer than the wait for a batch should."""
+    connected = threading.Event()
+
+    def connect() -> FakeSender:
+        connected.set()
+        return FakeSender()
+
+    queue = ExportQueue[str](connect, interval_seconds=30)
+    queue.put("a")
+
+    assert connected.wait(10)
+    queue.close(1)

@@ -6,13 +6,15 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+import agenttracer
 from agenttracer import AgentTracer
 from agenttracer.instrumentation import guard
+from agenttracer.instrumentation.resource import make_resource
 from agenttracer.instrumentation.run_context import Agent
-from agenttracer.instrumentation.setup import make_resource
 from tests.sdk_fakes import grpc_collector, http_collector
 
 
@@ -48,6 +50,15 @@ def test_importing_the_package_imports_nothing() -> None:
     """)
 
     assert "['agenttracer']" == output.strip()
+
+
+def test_type_checkers_know_every_name() -> None:
+    """The stub beside ``__init__.py`` declares what it loads, and each of them loads."""
+    stub = (Path(agenttracer.__file__).parent / "__init__.pyi").read_text()
+    declared = {line.rpartition(" as ")[2] for line in stub.splitlines() if " as " in line}
+
+    assert declared == {*agenttracer.__all__} - {"__version__"}
+    assert all(getattr(agenttracer, name) is not None for name in agenttracer.__all__)
 
 
 def test_the_sdk_brings_none_of_the_servers_libraries() -> None:

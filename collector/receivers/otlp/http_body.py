@@ -1,7 +1,7 @@
 """A request's body, within limits: as it comes, after decompression, and over all requests together.
 
 wire bytes ≤ max_request_body_size ──▶ gunzip, stopped at the limit ──▶ ≤ max_request_body_size
-     └─ all requests in memory ≤ max_buffered_bytes, else 503: a load is refused, not swallowed
+     └─ a tenant's share of max_buffered_bytes, else 503: a load is refused, not swallowed
 """
 
 from __future__ import annotations
@@ -14,29 +14,19 @@ from aiohttp import web
 
 from agenttracer.collector.errors import Rejected, Unavailable
 from agenttracer.collector.receivers.otlp.status import TooLarge
+from agenttracer.collector.shared_limit import SharedLimit
 
 _GZIP, _ZLIB = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS
 WINDOW_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 """The compressions that are understood, and what zlib calls them."""
 
 
-class Buffered:
-    """Counts the bytes of bodies in memory, on the event loop alone."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        self.used_bytes = 0
-
-    def share(self) -> Share:
-        """One request's part; give it back by leaving its ``with``."""
-        return Share(self)
-
-
 class Share:
-    """The bytes that one request holds."""
+    """The bytes that one request holds of what all may hold; given back by leaving its ``with``."""
 
-    def __init__(self, whole: Buffered) -> None:
-        self._whole = whole
+    def __init__(self, limit: SharedLimit, tenant: str) -> None:
+        self._limit = limit
+        self._tenant = tenant
         self._bytes = 0
 
     def __enter__(self) -> Self:
@@ -45,14 +35,13 @@ class Share:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._whole.used_bytes -= self._bytes
+        self._limit.give_back(self._tenant, self._bytes)
         self._bytes = 0
 
     def take(self, num_bytes: int) -> None:
-        """Count more bytes; raises ``Unavailable`` when all requests together hold too many."""
-        if self._whole.used_bytes + num_bytes > self._whole.limit_bytes:
+        """Count more bytes; raises ``Unavailable`` when the tenant's requests together hold too many."""
+        if not self._limit.try_take(self._tenant, num_bytes):
             raise Unavailable("too many requests at once")
-        self._whole.used_bytes += num_bytes
         self._bytes += num_bytes
 
 

@@ -21,10 +21,11 @@ from agenttracer.collector.endpoint import bind
 from agenttracer.collector.errors import Rejected, Unavailable
 from agenttracer.collector.receivers.otlp.cors import CorsPolicy
 from agenttracer.collector.receivers.otlp.delivery import Delivery, late
-from agenttracer.collector.receivers.otlp.http_body import WINDOW_BITS, Buffered, Share, decompress, read_body
+from agenttracer.collector.receivers.otlp.http_body import WINDOW_BITS, Share, decompress, read_body
 from agenttracer.collector.receivers.otlp.options import HttpProtocol
 from agenttracer.collector.receivers.otlp.status import Refusal, response_of
 from agenttracer.collector.receivers.otlp.tls import ssl_context
+from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.schemas.batch import Signal
 
 P = ParamSpec("P")
@@ -56,7 +57,7 @@ class HttpServer:
         self._delivery = delivery
         self._who = f"{delivery.context.id} (HTTP)"
         self._cors = CorsPolicy(options.cors)
-        self._buffered = Buffered(options.max_buffered_bytes)
+        self._buffered = SharedLimit(options.max_buffered_bytes)
         self._threads = ThreadPoolExecutor(_NUM_THREADS, thread_name_prefix="otlp-http")
         app = web.Application()
         paths = {
@@ -68,7 +69,12 @@ class HttpServer:
             app.router.add_route("*", path, partial(self._answer, signal))
         # Bodies are decompressed here, where it stops at the limit.
         self._runner = web.AppRunner(
-            app, logger=_log, access_log=None, auto_decompress=False, shutdown_timeout=grace_seconds
+            app,
+            logger=_log,
+            access_log=None,
+            auto_decompress=False,
+            shutdown_timeout=grace_seconds,
+            keepalive_timeout=options.idle_timeout,  # also for a connection's first request
         )
         self.port = 0
 
@@ -83,6 +89,8 @@ class HttpServer:
     async def stop(self) -> None:
         """Refuse new connections, let requests end within the grace. Safe before ``start``, and twice."""
         await self._runner.cleanup()
+        # Transports close their sockets in the loop's next turn.
+        await asyncio.sleep(0)
         self._threads.shutdown(wait=False)
 
     async def _answer(self, signal: Signal, http: web.Request) -> web.Response:
@@ -103,7 +111,7 @@ class HttpServer:
         if isinstance(tenant, Refusal):
             return _refused(tenant, is_json)
         try:
-            with self._buffered.share() as share:
+            with Share(self._buffered, tenant) as share:
                 body = await self._read(signal, http, share, is_json=is_json)
                 accepted = await self._deliver(signal, body, tenant)
             answer = response_of(signal, accepted, as_json=is_json)

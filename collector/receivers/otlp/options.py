@@ -115,10 +115,13 @@ class HttpProtocol(Options):
     max_buffered_bytes: int = Field(
         default=256 * _MIB,
         ge=1,
-        description="Request bytes in memory at once; clients are told to resend beyond.",
+        description="Request bytes in memory at once, shared by the tenants; clients are told to resend beyond.",
     )
     read_timeout: Seconds = Field(
         default=60.0, gt=0, description="Longest time that a request's body may take."
+    )
+    idle_timeout: Seconds = Field(
+        default=60.0, gt=0, description="Longest wait for a connection's next request, its headers included."
     )
     traces_url_path: str = Field(default="/v1/traces", pattern="^/", description="Path of the traces.")
     metrics_url_path: str = Field(default="/v1/metrics", pattern="^/", description="Path of the metrics.")
@@ -129,8 +132,9 @@ class HttpProtocol(Options):
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> Self:
-        if self.max_buffered_bytes < 2 * self.max_request_body_size:
-            raise ValueError("max_buffered_bytes must be at least twice max_request_body_size")
+        # A body that compression made no smaller is held twice, and a tenth is kept for others.
+        if self.max_buffered_bytes < 3 * self.max_request_body_size:
+            raise ValueError("max_buffered_bytes must be at least three times max_request_body_size")
         if len({self.traces_url_path, self.metrics_url_path, self.logs_url_path}) < 3:
             raise ValueError("traces_url_path, metrics_url_path and logs_url_path must differ")
         return self

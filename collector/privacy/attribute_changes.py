@@ -1,0 +1,120 @@
+"""The attribute table while it is being redacted: its columns, what is put in place of values, their sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agenttracer.collector.attributes import View, compact
+from agenttracer.collector.decode.nested import render_nested
+from agenttracer.schemas.batch import ATTRIBUTES, Kind
+
+NESTED = (Kind.ARRAY, Kind.KVLIST)
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+
+
+class Changes:
+    """The strings of a table as they become. What is read or changed is held apart until the end, each distinct
+    one once: the column itself is mostly content that is dropped, and too long to be copied for each of the steps."""
+
+    def __init__(self, attributes: View) -> None:
+        self._table = attributes.table
+        self._codes = attributes.codes
+        self._kinds = attributes.kinds
+        self._owners = attributes.owners
+        self._held: list[pa.StringArray] = []
+        self._place = np.full(len(attributes.kinds), -1, np.int64)
+        self._count = 0
+        self.masked = np.zeros(len(attributes.kinds), bool)
+
+    def render(self, rows: Rows) -> None:
+        """Arrays and maps become JSON text."""
+        at = pa.array(rows)
+        nested, kinds = self._table.column("nested"), self._table.column("kind")
+        self.replace(rows, render_nested(kinds.take(at), nested.take(at)))
+
+    def replace(self, rows: Rows, texts: pa.StringArray, numbers: Rows | None = None) -> None:
+        """Other strings in these rows, each its own or the one of its number."""
+        self._place[rows] = self._count + (np.arange(len(rows)) if numbers is None else numbers)
+        self._held.append(texts)
+        self._count += len(texts)
+
+    def mask(self, rows: Rows, texts: pa.StringArray) -> None:
+        """Strings in place of values of whatever kind."""
+        self.replace(rows, texts)
+        self.masked[rows] = True
+
+    def texts(self, rows: Rows) -> pa.StringArray:
+        """The strings of these rows as they are by now."""
+        place = self._place[rows]
+        changed = place >= 0
+        if not changed.any():
+            return self._table.column("string").take(pa.array(rows))
+        held = self._held[0] if len(self._held) == 1 else pa.concat_arrays(self._held)
+        if changed.all():
+            return held.take(pa.array(place))
+        texts = self._table.column("string").take(pa.array(rows))
+        return pc.replace_with_mask(texts, pa.array(changed), held.take(pa.array(place[changed])))
+
+    def rendered(self, rows: Rows) -> pa.StringArray:
+        """The values of these rows as texts, numbers too."""
+        at = pa.array(rows)
+        numbers = [self._table.column(name).take(at).cast(pa.string()) for name in ("int", "double")]
+        return pc.coalesce(self.texts(rows), *numbers, "")
+
+    def table(self, keep: Mask) -> pa.RecordBatch:
+        """The rows that stay."""
+        rows = np.flatnonzero(keep)
+        kinds = self._kinds[rows]
+        columns: dict[str, pa.Array] = {
+            "place": pa.array(self._table.column("place").to_numpy()[rows]),
+            "owner": pa.array(self._owners[rows]),
+            "key": compact(
+                pa.DictionaryArray.from_arrays(self._codes[rows], self._table.column("key").dictionary)
+            ),
+            "string": self._strings(rows, kinds),
+        }
+        for name in ("int", "double", "bytes"):
+            column = self._table.column(name)
+            held = column.null_count < len(column)
+            columns[name] = column.take(pa.array(rows)) if held else pa.nulls(len(rows), column.type)
+        masked = self.masked[rows] & ~np.isin(kinds, (Kind.STRING, *NESTED))
+        if masked.any():
+            # What was a number is a text now, and nothing else.
+            where = pa.array(masked)
+            for name in ("int", "double", "bytes"):
+                columns[name] = pc.if_else(where, pa.scalar(None, columns[name].type), columns[name])
+            kinds = np.where(masked, Kind.STRING, kinds).astype(np.uint8)
+        columns["kind"] = pa.array(kinds)
+        return pa.RecordBatch.from_arrays([columns[name] for name in ATTRIBUTES.names], schema=ATTRIBUTES)
+
+    def _strings(self, rows: Rows, kinds: npt.NDArray[np.uint8]) -> pa.StringArray:
+        unread = rows[(self._place[rows] < 0) & (kinds == Kind.STRING)]
+        if len(unread):
+            self.replace(unread, self.texts(unread))
+        if not self._held:
+            return pa.nulls(len(rows), pa.string())
+        held = self._held[0] if len(self._held) == 1 else pa.concat_arrays(self._held)
+        place = self._place[rows]
+        return held.take(pa.array(place, mask=place < 0))
+
+
+def sizes(table: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Bytes of every value: of strings and bytes their length, of nested ones that of their elements."""
+    total = np.zeros(table.num_rows, np.int64)
+    for name in ("string", "bytes"):
+        column = table.column(name)
+        if column.null_count < len(column):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
+    nested = table.column("nested")
+    if nested.null_count < len(nested):
+        ends = np.concatenate(
+            [[0], np.cumsum(pc.binary_length(nested.flatten()).to_numpy(zero_copy_only=False))]
+        )
+        lengths = pc.fill_null(pc.list_value_length(nested), 0).to_numpy(zero_copy_only=False)
+        bounds = np.concatenate([[0], np.cumsum(lengths)])
+        total += (ends[bounds[1:]] - ends[bounds[:-1]]).astype(np.int64)
+    return total

@@ -1,0 +1,1 @@
+"""What ``agenttracer doctor`` looks at, and how it says it."""

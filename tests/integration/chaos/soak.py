@@ -1,0 +1,206 @@
+"""A long load at a part of what the collector can take: memory, journal and freshness over time. ``make soak``.
+
+    python -m tests.integration.chaos.soak [--minutes 20] [--share 0.7]
+
+    1  full load for a while         → spans a second that this machine can take
+    2  that, times the share, paced  → every few seconds: memory, journal; freshness: span end → queryable
+    3  the promise                   → the books balance, what was acknowledged is stored
+
+Ends with 1 if memory grew, the journal was not bounded, or freshness was 2 s or more at p99.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import clickhouse_connect
+import grpc
+import numpy as np
+
+from agenttracer.schemas.batch import Signal
+from tests.benchmarks.client import Client
+from tests.benchmarks.spans import make_requests
+from tests.integration.chaos import promise
+from tests.otlp_traces import request, span
+from tests.running_collector import CONFIG, METHODS, RunningCollector, free_ports, running_collector
+
+_SPANS = 500  # a request
+_MEASURED_REQUESTS = 400
+_IN_FLIGHT = 8
+_LOOK_SECONDS = 5.0
+_MOST_GROWTH = 0.10  # of memory, from the second quarter of the time to the last
+_MOST_JOURNAL_BYTES = 64 * 1024 * 1024
+_MOST_SECONDS_TO_QUERY = 2.0
+
+
+def main() -> int:
+    """Runs it and prints a line every minute, then the verdict."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--minutes", type=float, default=20.0)
+    options.add_argument("--share", type=float, default=0.7)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="agenttracer-soak-") as name:
+        (port,) = free_ports(1)
+        folder = Path(name)
+        changes = (
+            f"extensions.clickhouse_http={{endpoint: 'localhost:{port}', path: {folder}/data/clickhouse}}",
+            "service.extensions=[health_check, file_storage, clickhouse_http]",
+        )
+        arguments = ["--config", str(CONFIG), *(word for change in changes for word in ("--set", change))]
+        with running_collector(folder, *arguments) as collector:
+            return _soak(collector, port, chosen.minutes * 60, chosen.share)
+
+
+def _soak(collector: RunningCollector, port: int, seconds: float, share: float) -> int:
+    capacity = _measure_capacity(collector)
+    rate = capacity * share
+    print(f"capacity {capacity:,.0f} spans/s; {share:.0%} of it for {seconds / 60:g} minutes", flush=True)
+    memory: list[float] = []
+    journal: list[float] = []
+    fresh = Freshness(collector, port)
+    context = get_context("spawn")  # grpcio doesn't survive a fork
+    pipe, theirs = context.Pipe()
+    sender = context.Process(
+        target=_send_paced, args=(theirs, collector.ports["grpc"], rate, seconds), daemon=True
+    )
+    sender.start()
+    fresh.start()
+    begun = time.monotonic()
+    while not pipe.poll(_LOOK_SECONDS):
+        memory.append(_gauge(collector, "otelcol_process_memory_rss"))
+        journal.append(_gauge(collector, "agenttracer_journal_bytes"))
+        if len(memory) % 12 == 0:
+            print(
+                f"{(time.monotonic() - begun) / 60:5.1f} min  memory {memory[-1] / 2**20:6.0f} MiB  "
+                f"journal {journal[-1] / 2**20:5.1f} MiB  fresh p99 {fresh.p99():.2f} s",
+                flush=True,
+            )
+    sent, refused = pipe.recv()
+    fresh.finish()
+    sender.join()
+    collector.wait_until_stored(120)
+    books = promise.check_books(collector)
+    quarter = max(1, len(memory) // 4)
+    growth = np.mean(memory[-quarter:]) / np.mean(memory[quarter : 2 * quarter]) - 1
+    verdicts = {
+        f"memory grew {growth:+.1%}, at most {max(memory) / 2**20:.0f} MiB": growth <= _MOST_GROWTH,
+        f"journal at most {max(journal) / 2**20:.1f} MiB": max(journal) <= _MOST_JOURNAL_BYTES,
+        f"fresh p50 {fresh.p50():.2f} s, p99 {fresh.p99():.2f} s": fresh.p99() < _MOST_SECONDS_TO_QUERY,
+        f"stored {books['stored']:,.0f} of {books['received']:,.0f} received": (
+            books["stored"] == books["received"] - books.get("duplicate", 0)
+        ),
+        f"sent {sent:,} requests in time for {rate:,.0f} spans/s, {refused} refused": (
+            sent * _SPANS >= 0.95 * rate * seconds
+        ),
+    }
+    for words, holds in verdicts.items():
+        print(("ok      " if holds else "FAILED  ") + words)
+    return 0 if all(verdicts.values()) else 1
+
+
+def _measure_capacity(collector: RunningCollector) -> float:
+    """Spans a second, from the first request to the last row stored."""
+    with Client("grpc", requests=_MEASURED_REQUESTS, spans=_SPANS, in_flight=_IN_FLIGHT) as client:
+        begun = time.monotonic()
+        client.begin(f"localhost:{collector.ports['grpc']}", first=0, count=_MEASURED_REQUESTS)
+        client.result()
+        collector.wait_until_stored(120)
+        return _MEASURED_REQUESTS * _SPANS / (time.monotonic() - begun)
+
+
+def _gauge(collector: RunningCollector, name: str) -> float:
+    lines = collector.metrics_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
+def _send_paced(pipe: Connection, port: int, rate: float, seconds: float) -> None:
+    """In a process of its own: (requests acknowledged, answers that told to resend) at the end."""
+    acknowledged = refused = 0
+    bodies: list[bytes] = []
+    room = threading.Semaphore(64)
+    with grpc.insecure_channel(f"localhost:{port}") as channel:
+        call = channel.unary_unary(METHODS[Signal.TRACES])
+        lock = threading.Lock()
+
+        def send(body: bytes) -> None:
+            pending = call.future(body, timeout=60)
+            pending.add_done_callback(lambda done: note(body, done))
+            held.add(pending)
+
+        def note(body: bytes, done: grpc.Future) -> None:
+            nonlocal acknowledged, refused
+            held.discard(done)
+            if done.code() is grpc.StatusCode.OK:
+                with lock:
+                    acknowledged += 1
+                room.release()
+            else:
+                with lock:
+                    refused += 1
+                threading.Timer(0.5, send, [body]).start()
+
+        held: set[grpc.Future] = set()
+        begun = time.monotonic()
+        number = 0
+        while time.monotonic() - begun < seconds:
+            if not bodies:
+                bodies = make_requests(64, _SPANS)
+            room.acquire()
+            send(bodies.pop())
+            number += 1
+            time.sleep(max(0.0, begun + number * _SPANS / rate - time.monotonic()))
+        for _ in range(64):
+            room.acquire(timeout=60)
+    pipe.send((acknowledged, refused))
+
+
+class Freshness(threading.Thread):
+    """Sends a span a second and asks the store until it is there."""
+
+    def __init__(self, collector: RunningCollector, port: int) -> None:
+        super().__init__(daemon=True)
+        self._collector = collector
+        self._port = port
+        self._stopping = threading.Event()
+        self._seconds: list[float] = []
+
+    def run(self) -> None:
+        with clickhouse_connect.get_client(host="localhost", port=self._port) as client:
+            number = 0
+            while not self._stopping.wait(1.0):
+                number += 1
+                trace = 2**100 + number
+                body = request(span("fresh", trace=trace)).SerializeToString()
+                ended = time.monotonic()
+                self._collector.export(Signal.TRACES, body)
+                query = f"SELECT count() FROM otel_traces WHERE TraceId = '{trace:032x}'"
+                while not client.query(query).result_rows[0][0]:
+                    time.sleep(0.02)
+                self._seconds.append(time.monotonic() - ended)
+
+    def finish(self) -> None:
+        """Wait for the last one."""
+        self._stopping.set()
+        self.join(60)
+
+    def p50(self) -> float:
+        return _quantile(self._seconds, 0.5)
+
+    def p99(self) -> float:
+        return _quantile(self._seconds, 0.99)
+
+
+def _quantile(values: Sequence[float], part: float) -> float:
+    return float(np.quantile(values, part)) if values else float("nan")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
