@@ -35,7 +35,7 @@ LIMIT {limit:UInt32}
 
 _NEWEST = """
 SELECT RunId, toUnixTimestamp64Nano(LastSeen) AS LastSeenNs
-FROM agent_runs_by_time
+FROM agent_runs_state
 WHERE {tenant:String} = '' OR TenantId = {tenant:String}
 ORDER BY LastSeen DESC
 LIMIT {limit:UInt32}

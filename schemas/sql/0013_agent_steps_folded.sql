@@ -11,7 +11,8 @@
 --   1 the span, 2 and 3 the type and the call of the nearest that does anything, itself included,
 --   4 the call of the nearest that failed, itself included, 5 its own call, 6 the call above that passed its
 --   failure on. It goes through them twice where a clock made a span start before its parent.
--- Spans are told apart by a hash of their ids.
+-- Spans are told apart by a hash of their ids. Each part of this text costs every question the time to read it, also
+-- those that need no fold: what is used twice has a name of its own query, and the fold knows no more than it needs.
 CREATE OR REPLACE VIEW agent_steps_folded{on_cluster}
 AS
 WITH
@@ -20,70 +21,44 @@ WITH
         SELECT
             TenantId,
             RunId,
-            RunKey,
-            groupArray(TraceId) AS TraceIds,
-            groupArray(SpanId) AS SpanIds,
-            groupArray(ParentSpanId) AS ParentSpanIds,
-            groupArray(Timestamp) AS Timestamps,
-            groupArray(Duration) AS Durations,
-            groupArray(StepType) AS StepTypes,
-            groupArray(ifNull(StepSequence, -1)) AS StepSequences,
-            groupArray(StepName) AS StepNames,
-            groupArray(AgentName) AS AgentNames,
-            groupArray(Provider) AS Providers,
-            groupArray(Model) AS Models,
-            groupArray(ToolName) AS ToolNames,
-            groupArray(FinishReason) AS FinishReasons,
-            groupArray(ifNull(Attempt, 0)) AS Attempts,
-            groupArray(toInt64(ifNull(InputTokens, -1))) AS InputTokenss,
-            groupArray(toInt64(ifNull(OutputTokens, -1))) AS OutputTokenss,
-            groupArray(ifNull(CostUsd, -1::Decimal(18, 9))) AS CostUsds,
-            groupArray(FailureCode) AS FailureCodes,
-            groupArray(FailureType) AS FailureTypes,
-            groupArray(FailureRule) AS FailureRules,
-            groupArray(StatusCode) AS StatusCodes,
-            groupArray(cityHash64(TraceId, SpanId)) AS Keys,
-            groupUniqArrayIf(cityHash64(TraceId, SpanId), FailureCode != '') AS Failed,
-            arraySort(arrayZip(
-                groupArray(IsLog),
-                groupArray(Timestamp),
-                groupArray(-toInt64(Duration)),
-                Keys,
-                groupArray(multiIf(
-                    IsLog, cityHash64(TraceId, SpanId), ParentSpanId = '', 0, cityHash64(TraceId, ParentSpanId)
-                )),
-                groupArray(transform(
-                    StepType,
-                    ['other', 'plan', '', 'model', 'respond', 'tool', 'retrieve'],
-                    [0, 0, 9, 1, 1, 2, 3],
-                    4
-                )::UInt8),
-                groupArray(if(FailureCode = '', 0, cityHash64(FailureCode))),
-                groupArray(if(
-                    ResponseId != '' AND (IsLog OR StepType IN ('model', 'respond')), cityHash64(ResponseId), 0
-                )),
-                arrayEnumerate(Keys)
-            )) AS Tree
+            arraySort(groupArray((
+                IsLog,
+                Timestamp,
+                -toInt64(Duration),
+                cityHash64(TraceId, SpanId),
+                multiIf(IsLog, cityHash64(TraceId, SpanId), ParentSpanId = '', 0, cityHash64(TraceId, ParentSpanId)),
+                transform(
+                    StepType, ['other', 'plan', '', 'model', 'respond', 'tool', 'retrieve'], [0, 0, 9, 1, 1, 2, 3], 4
+                )::UInt8,
+                FailureCode,
+                if(IsLog OR StepType IN ('model', 'respond'), ResponseId, ''),
+                (
+                    TraceId, SpanId, ParentSpanId, Duration, StatusCode, AgentName, StepType, StepName, StepSequence,
+                    Attempt, FailureType, FailureRule, Provider, Model, ToolName, FinishReason, InputTokens,
+                    OutputTokens, CostUsd
+                )
+            ))) AS Tree
         FROM agent_spans
-        GROUP BY TenantId, RunId, RunKey
+        WHERE RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
+        GROUP BY TenantId, RunId
     ),
     nodes AS
     (
         SELECT
-            *,
+            TenantId,
+            RunId,
+            Tree,
+            arrayFilter(t -> t.7 != '', Tree).4 AS Failed,
             -- A log belongs to its span as if it were inside it and did nothing.
-            arrayMap(t -> (if(t.1, 0, t.4), t.5, if(t.1 OR t.6 = 9, 0, t.6)::UInt8, has(Failed, t.4)), Tree) AS Nodes
+            arrayMap(t -> (if(t.1, 0, t.4), t.5, if(t.6 = 9, 0, t.6)::UInt8, has(Failed, t.4)), Tree) AS Nodes
         FROM runs
-    ),
-    met AS
-    (
-        SELECT *, arrayFlatten(arrayMap(s -> [s.2, s.1], Nodes)) AS Met
-        FROM nodes
     ),
     walks AS
     (
         SELECT
-            *,
+            TenantId,
+            RunId,
+            Tree,
             arrayReverse(arraySlice(
                 arrayFold(
                     (known, span) -> arrayMap(
@@ -99,10 +74,7 @@ WITH
                         [span.3 BETWEEN 1 AND 3 AND parent.2 = span.3]
                     )[1],
                     if(
-                        arrayExists(
-                            (id, times, place) -> id != 0 AND times > 1 AND place % 2 = 0,
-                            Met, arrayEnumerateUniq(Met), arrayEnumerate(Met)
-                        ),
+                        arrayExists((id, place) -> indexOf(Nodes.1, id) > place, Nodes.2, arrayEnumerate(Nodes)),
                         arrayConcat(Nodes, Nodes),
                         Nodes
                     ),
@@ -111,64 +83,84 @@ WITH
                 1,
                 length(Tree)
             )) AS Walked
-        FROM met
+        FROM nodes
     ),
     answers AS
     (
-        SELECT *, arrayDistinct(arrayFilter(x -> x.2 != 0, arrayMap((w, t) -> (w.5, t.8), Walked, Tree))) AS Answers
+        SELECT
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            arrayDistinct(arrayFilter(x -> x.2 != '', arrayZip(Walked.5, Tree.8))) AS Answers
         FROM walks
     ),
     again AS
     (
-        SELECT *, arrayFilter((a, n) -> n > 1, Answers, arrayEnumerateUniq(Answers.2)) AS Again
+        SELECT
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            Answers,
+            arrayFilter((a, n) -> n > 1, Answers, arrayEnumerateUniq(Answers.2)) AS Again
         FROM answers
     ),
     calls AS
     (
         SELECT
-            *,
-            arrayMap(
-                w -> if(has(Again.1, w.5), Answers.1[indexOf(Answers.2, Again.2[indexOf(Again.1, w.5)])], w.5), Walked
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            if(
+                empty(Again),
+                Walked.5,
+                arrayMap(
+                    call -> if(has(Again.1, call), Answers.1[indexOf(Answers.2, Again.2[indexOf(Again.1, call)])], call),
+                    Walked.5
+                )
             ) AS Calls
         FROM again
     ),
     blamed AS
     (
         SELECT
-            *,
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            Calls,
+            Calls[arrayFirstIndex(kind -> kind != 9, Tree.6)] AS FirstStep,
             arrayFilter(
                 b -> b.1 != 0,
-                arrayMap((w, call, t) -> (if(t.7 != 0 AND w.6 != call, w.6, 0), t.7), Walked, Calls, Tree)
-            ) AS Blamed,
-            Calls[arrayFirstIndex(t -> t.6 != 9, Tree)] AS FirstStep
+                arrayMap((above, call, code) -> (if(code != '' AND above != call, above, 0), code), Walked.6, Calls, Tree.7)
+            ) AS Blamed
         FROM calls
     ),
     told AS
     (
         SELECT
-            *,
-            arrayMax(t -> if(t.1 OR t.6 NOT IN (1, 2, 3), toDateTime64(0, 9), t.2), Tree) AS LastCall,
-            arrayExists(t -> t.5 = 0 AND NOT t.1, Tree) AS HasRoot,
-            arraySort(arrayMap(
-                (t, w, call, place) -> (
-                    t.9,
+            TenantId,
+            RunId,
+            (arrayMax(arrayFilter(t -> t.6 IN (1, 2, 3), Tree).2), has(Tree.5, 0)) AS Run,
+            arrayJoin(arrayMap(
+                (t, own, call, place, number) -> (
+                    t,
                     call,
-                    t.1,
-                    t.4 != w.5,
+                    place,
+                    (t.1, t.4 != own, number),
                     -- These mean something of their own, also around a step that failed otherwise.
-                    has(Blamed.1, call) AND (has(Blamed, (call, t.7)) OR NOT has(
-                        [
-                            cityHash64('max_steps'), cityHash64('guardrail_blocked'), cityHash64('budget_exceeded'),
-                            cityHash64('handoff_failed')
-                        ],
-                        t.7
-                    )),
-                    place
+                    has(Blamed.1, call) AND (
+                        has(Blamed, (call, t.7))
+                        OR t.7 NOT IN ('max_steps', 'guardrail_blocked', 'budget_exceeded', 'handoff_failed')
+                    )
                 ),
                 Tree,
-                Walked,
+                Walked.5,
                 Calls,
-                arrayEnumerateDense(arrayMap((t, call) -> if(t.1 OR t.6 = 9, FirstStep, call), Tree, Calls))
+                arrayEnumerateDense(arrayMap((kind, call) -> if(kind = 9, FirstStep, call), Tree.6, Calls)),
+                arrayEnumerate(Tree)
             )) AS Told
         FROM blamed
     ),
@@ -177,126 +169,104 @@ WITH
         SELECT
             TenantId,
             RunId,
-            RunKey,
-            LastCall,
-            HasRoot,
-            TraceId,
-            SpanId,
-            ParentSpanId,
-            Timestamp,
-            Duration,
-            StepType,
-            StepSequence,
-            StepName,
-            AgentName,
-            Provider,
-            Model,
-            ToolName,
-            FinishReason,
-            Attempt,
-            InputTokens,
-            OutputTokens,
-            CostUsd,
-            FailureCode,
-            FailureType,
-            FailureRule,
-            StatusCode,
-            told.2 AS Call,
-            told.3 AS IsLog,
-            told.5 AS PassedOn,
-            told.6 AS Place,
-            (told.3, told.4, Timestamp, -toInt64(Duration)) AS Rank
+            Run,
+            Told.1 AS Node,
+            Told.2 AS Call,
+            Told.3 AS Nth,
+            Told.4 AS Rank,
+            Told.5 AS PassedOn,
+            Node.9 AS Span,
+            Node.7 AS FailureCode,
+            Span.7 AS StepType
         FROM told
-        ARRAY JOIN
-            TraceIds AS TraceId,
-            SpanIds AS SpanId,
-            ParentSpanIds AS ParentSpanId,
-            Timestamps AS Timestamp,
-            Durations AS Duration,
-            StepTypes AS StepType,
-            StepSequences AS StepSequence,
-            StepNames AS StepName,
-            AgentNames AS AgentName,
-            Providers AS Provider,
-            Models AS Model,
-            ToolNames AS ToolName,
-            FinishReasons AS FinishReason,
-            Attempts AS Attempt,
-            InputTokenss AS InputTokens,
-            OutputTokenss AS OutputTokens,
-            CostUsds AS CostUsd,
-            FailureCodes AS FailureCode,
-            FailureTypes AS FailureType,
-            FailureRules AS FailureRule,
-            StatusCodes AS StatusCode,
-            Told AS told
     ),
     steps AS
     (
         SELECT
             TenantId,
             RunId,
-            RunKey,
-            min(s.Place) AS Place,
-            any(s.LastCall) AS LastCall,
-            any(s.HasRoot) AS HasRoot,
-            argMin(s.TraceId, Rank) AS TraceId,
-            argMin(s.SpanId, Rank) AS SpanId,
-            argMin(s.ParentSpanId, Rank) AS ParentSpanId,
-            argMin(s.Timestamp, Rank) AS StartTime,
-            argMin(s.Duration, Rank) AS Duration,
-            argMin(s.StepSequence, Rank) AS StepSequence,
-            argMin(replaceOne(s.StepType, 'respond', 'model'), Rank) AS Kind,
-            max(s.StepType = 'respond') AS Responds,
-            argMinIf(s.StepName, Rank, s.StepName != '') AS StepName,
-            argMinIf(s.AgentName, Rank, s.AgentName != '') AS AgentName,
-            argMinIf(s.Provider, Rank, s.Provider != '') AS Provider,
-            argMinIf(s.Model, Rank, s.Model != '') AS Model,
-            argMinIf(s.ToolName, Rank, s.ToolName != '') AS ToolName,
-            argMinIf(s.FinishReason, Rank, s.FinishReason != '') AS FinishReason,
-            argMinIf(s.Attempt, Rank, s.Attempt > 0) AS Attempt,
-            argMin(s.InputTokens, (s.InputTokens < 0, Rank)) AS InputTokens,
-            argMin(s.OutputTokens, (s.OutputTokens < 0, Rank)) AS OutputTokens,
-            argMin(s.CostUsd, (s.CostUsd < 0, Rank)) AS CostUsd,
+            Call,
+            any(Run) AS Run,
+            min(Nth) AS Place,
+            argMin((Span.1, Span.2, Span.3, Node.2, Span.4, Span.9, StepType), Rank) AS Outer,
+            -- Empty ones come last.
+            minForEach(arrayMap(
+                fact -> (fact = '', Rank, fact), [Span.8, Span.6, Span.13, Span.14, Span.15, Span.16]
+            )) AS Facts,
+            minForEach(arrayMap(
+                count -> (count IS NULL, Rank, count), [Span.10, Span.17, Span.18]::Array(Nullable(Int64))
+            )) AS Counts,
+            min((Span.19 IS NULL, Rank, Span.19)) AS Cost,
             -- What is more specific than 'error' explains more; then what is deeper: it starts later, ends earlier.
             argMaxIf(
-                (s.FailureCode, s.FailureType, s.FailureRule, s.SpanId, s.Timestamp),
-                (s.FailureCode != 'error', NOT IsLog, s.Timestamp, -toInt64(s.Duration)),
-                s.FailureCode != '' AND NOT PassedOn
+                (FailureCode, Span.11, Span.12, Span.2, Node.2),
+                (FailureCode != 'error', NOT Node.1, Rank.3),
+                FailureCode != '' AND NOT PassedOn
             ) AS Failure,
-            max(s.FailureCode != '' OR s.StatusCode = 'Error') AS HasFailed
-        FROM spans AS s
-        GROUP BY TenantId, RunId, RunKey, Call
-        HAVING countIf(NOT IsLog AND s.StepType != '') > 0
+            max(FailureCode != '' OR Span.5 = 'Error') AS HasFailed,
+            max(StepType = 'respond') AS Responds
+        FROM spans
+        GROUP BY TenantId, RunId, Call
+        HAVING max(StepType != '')
+    ),
+    facts AS
+    (
+        SELECT
+            TenantId,
+            RunId,
+            Run,
+            Place,
+            Outer,
+            replaceOne(tupleElement(Outer, 7), 'respond', 'model') AS Kind,
+            tupleElement(Outer, 3) AS ParentSpanId,
+            tupleElement(Outer, 4) AS StartTime,
+            Facts.3 AS Texts,
+            Texts[1] AS StepName,
+            Texts[5] AS ToolName,
+            Counts.3 AS Numbers,
+            Cost.3 AS CostUsd,
+            Failure,
+            Failure.1 AS FailureCode,
+            HasFailed,
+            Responds
+        FROM steps
+    ),
+    tries AS
+    (
+        SELECT
+            *,
+            groupArray(HasFailed) OVER (
+                PARTITION BY TenantId, RunId, ParentSpanId, Kind, StepName, ToolName
+                ORDER BY StartTime
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS Tries
+        FROM facts
     )
 SELECT
     TenantId,
     RunId,
-    RunKey,
-    TraceId,
-    SpanId,
+    tupleElement(Outer, 1) AS TraceId,
+    tupleElement(Outer, 2) AS SpanId,
     ParentSpanId,
-    if(s.StepSequence < 0, Place::Int32, s.StepSequence)::Nullable(Int32) AS StepSequence,
+    ifNull(tupleElement(Outer, 6), Place)::Nullable(Int32) AS StepSequence,
     multiIf(
         Kind != 'model', Kind,
         Responds AND HasFailed, 'respond',  -- the agent's own word: nobody else calls a failure an answer
-        LastCall > StartTime OR HasFailed, 'model',
-        Responds OR (FinishReason = 'stop' AND HasRoot AND ParentSpanId != ''), 'respond',
+        Run.1 > StartTime OR HasFailed, 'model',
+        Responds OR (Texts[6] = 'stop' AND Run.2 AND ParentSpanId != ''), 'respond',
         'model'
     ) AS StepType,
     StepName,
-    AgentName,
-    Provider,
-    Model,
+    Texts[2] AS AgentName,
+    Texts[3] AS Provider,
+    Texts[4] AS Model,
     ToolName,
-    FinishReason,
-    if(
-        s.Attempt > 0, s.Attempt, (1 + length(tries) - arrayLastIndex(failed -> NOT failed, tries))::Int32
-    )::Nullable(Int32) AS Attempt,
+    Texts[6] AS FinishReason,
+    ifNull(Numbers[1], 1 + length(Tries) - arrayLastIndex(failed -> NOT failed, Tries))::Nullable(Int32) AS Attempt,
     StartTime,
-    Duration,
+    tupleElement(Outer, 5) AS Duration,
     HasFailed,
-    Failure.1 AS FailureCode,
+    FailureCode,
     multiIf(
         FailureCode = '', '',
         Failure.2 != '', Failure.2,
@@ -308,17 +278,7 @@ SELECT
     Failure.4 AS FailedSpanId,
     Failure.5 AS FailedTime,
     maxIf(StartTime, NOT HasFailed) OVER (PARTITION BY TenantId, RunId, Kind, StepName, ToolName) AS LastSuccess,
-    if(s.InputTokens < 0, NULL, s.InputTokens)::Nullable(UInt64) AS InputTokens,
-    if(s.OutputTokens < 0, NULL, s.OutputTokens)::Nullable(UInt64) AS OutputTokens,
-    if(s.CostUsd < 0, NULL, s.CostUsd) AS CostUsd
-FROM
-(
-    SELECT
-        *,
-        groupArray(HasFailed) OVER (
-            PARTITION BY TenantId, RunId, ParentSpanId, Kind, StepName, ToolName
-            ORDER BY StartTime
-            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS tries
-    FROM steps
-) AS s
+    Numbers[2]::Nullable(UInt64) AS InputTokens,
+    Numbers[3]::Nullable(UInt64) AS OutputTokens,
+    CostUsd
+FROM tries

@@ -53,7 +53,7 @@ FROM agent_steps_folded AS f
 INNER JOIN
 (
     -- So that a filter by time finds the runs that are worth folding.
-    SELECT TenantId, RunId, RunKey, TraceId, SpanId, Timestamp
+    SELECT TenantId, RunId, TraceId, SpanId, Timestamp
     FROM agent_spans
     WHERE NOT IsLog AND StepType != '' AND RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
-) AS s USING (RunKey, TenantId, RunId, TraceId, SpanId)
+) AS s USING (TenantId, RunId, TraceId, SpanId)

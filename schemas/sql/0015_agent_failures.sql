@@ -36,8 +36,8 @@ SELECT
 FROM agent_steps_folded AS f
 INNER JOIN
 (
-    SELECT DISTINCT TenantId, RunId, RunKey, SpanId AS FailedSpanId, Timestamp AS FailedTime
+    SELECT DISTINCT TenantId, RunId, SpanId AS FailedSpanId, Timestamp AS FailedTime
     FROM agent_spans
     WHERE FailureCode != '' AND RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
-) AS s USING (RunKey, TenantId, RunId, FailedSpanId, FailedTime)
+) AS s USING (TenantId, RunId, FailedSpanId, FailedTime)
 WHERE f.FailureCode != ''

@@ -15,8 +15,8 @@ AS SELECT
     multiIf(
         tupleElement(Last, 'Rank') IN (1, 3, 5) OR tupleElement(Last, 'Status') = 'cancelled', tupleElement(Last, 'Status'),
         tupleElement(Last, 'Rank') = 2 AND NOT IsGone, 'running',
-        f.RootFailed OR f.LastFailure > f.LastSuccess, 'failure',
-        f.Failures > 0 OR tupleElement(Last, 'Rank') = 2, 'partial',
+        f.RootFailed OR f.LastFailure > f.LastSuccess OR f.RunId = '' AND tupleElement(Last, 'Status') = 'failure', 'failure',
+        f.Failures > 0 OR f.RunId = '' AND r.Failures > 0 OR tupleElement(Last, 'Rank') = 2, 'partial',
         f.RunId != '', 'success',
         tupleElement(Last, 'Status')
     ) AS Status,
@@ -39,7 +39,7 @@ FROM
     SELECT
         TenantId,
         RunId,
-        min(s.Identity) AS Run,
+        min(s.FirstAgent) AS Run,
         max(s.State) AS Last,
         min(s.QueuedTime) AS Queued,
         min(s.StartTime) AS Started,
@@ -81,6 +81,5 @@ LEFT ANY JOIN
         maxIf(StartTime, NOT is_raised AND is_call AND StepType != 'plan') AS LastSuccess,
         argMinIf((FailureType, FailureCode), StartTime, FailureCode != '') AS FirstFailure
     FROM agent_steps_folded AS t
-    WHERE RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
     GROUP BY TenantId, RunId
 ) AS f USING (TenantId, RunId)

@@ -244,7 +244,6 @@ INDEXES = {
     "SELECT * FROM agent_failures WHERE TenantId = 'acme'": "PrimaryKey TenantId",
     "SELECT * FROM agent_failures WHERE Time > now() - 3600": "Min-Max Timestamp",
     "SELECT * FROM agent_runs WHERE RunId = 'run-1'": "PrimaryKey RunId",
-    "SELECT * FROM agent_runs_by_time WHERE LastSeen > now() - 3600": "PrimaryKey LastSeen",
     "SELECT count() FROM otel_traces WHERE TenantId = 'acme' AND AgentName = 'support'": "idx_agent",
     "SELECT * FROM otel_traces WHERE TraceId = 'x'": "idx_trace_id",
 }
