@@ -2,7 +2,7 @@
 
 make bench
 python -m tests.benchmarks --quick                    a look at whether it works
-python -m tests.benchmarks --only queries --stored-spans 5000000 --store /var/tmp/spans
+python -m tests.benchmarks --only queries --stored-spans 50000000 --store /var/tmp/spans
 python -m tests.benchmarks --only debug rotel --spans 10 --rounds 5 --json figures.json
 """
 

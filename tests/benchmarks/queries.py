@@ -29,6 +29,7 @@ _LIMITS = {
     "mark_cache_size": 32 * _MIB,
     "index_mark_cache_size": 16 * _MIB,
     "primary_index_cache_size": 32 * _MIB,
+    "use_skip_indexes_on_data_read": 0,
 }
 _ROUNDS = 7
 _DAY = "{0} >= now64(9) - INTERVAL 3 DAY AND {0} < now64(9) - INTERVAL 2 DAY"
