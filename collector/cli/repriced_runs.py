@@ -15,8 +15,8 @@ _SETTLING_SECONDS = 60
 # A run's key facts are the smallest or largest of its rows, so that repeating them changes nothing. Without
 # deduplication: the same difference may well come twice, one price back and one forth.
 _DIFFERENCES = """
-INSERT INTO agent_runs_state (TenantId, RunId, Identity, State, LastSeen, FirstFailure, ExpiresAt, CostUsd)
-SELECT TenantId, RunId, Identity, State, LastSeen, FirstFailure, ExpiresAt, Now - ifNull(Before, 0)
+INSERT INTO agent_runs_state (TenantId, RunId, FirstAgent, State, LastSeen, FirstFailure, ExpiresAt, CostUsd)
+SELECT TenantId, RunId, FirstAgent, State, LastSeen, FirstFailure, ExpiresAt, Now - ifNull(Before, 0)
 FROM ({compared}) WHERE Now IS NOT NULL AND Now != ifNull(Before, 0)
 SETTINGS insert_deduplicate = 0
 """
@@ -27,10 +27,10 @@ SELECT TenantId, RunId, LastSeen, ExpiresAt FROM ({compared}) WHERE Now IS NULL 
 SETTINGS insert_deduplicate = 0
 """
 _COMPARED = """
-SELECT TenantId, RunId, Identity, State, LastSeen, FirstFailure, ExpiresAt, Before, Now
+SELECT TenantId, RunId, FirstAgent, State, LastSeen, FirstFailure, ExpiresAt, Before, Now
 FROM
 (
-    SELECT TenantId, RunId, min(s.Identity) AS Identity, max(s.State) AS State, max(s.LastSeen) AS LastSeen,
+    SELECT TenantId, RunId, min(s.FirstAgent) AS FirstAgent, max(s.State) AS State, max(s.LastSeen) AS LastSeen,
         min(s.FirstFailure) AS FirstFailure, max(s.ExpiresAt) AS ExpiresAt, sum(s.CostUsd) AS Before
     FROM agent_runs_state AS s WHERE (TenantId, RunId) IN ({runs}) GROUP BY TenantId, RunId
 ) AS state

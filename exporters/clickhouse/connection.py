@@ -120,6 +120,8 @@ def _connect(options: ClickHouseOptions, database: str | None) -> Client:
             "index_mark_cache_size": 16 * _MIB,
             "primary_index_cache_size": 32 * _MIB,
             "query_condition_cache_size": 8 * _MIB,
+            # A run's rows are in one part: found before the others are opened, in an eighth of the time.
+            "use_skip_indexes_on_data_read": 0,
         }
         return clickhouse_connect.get_client(
             interface="chdb", path=options.folder, chdb_options=limits, **common

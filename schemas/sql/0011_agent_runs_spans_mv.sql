@@ -5,6 +5,9 @@ TO agent_runs_state
 AS
 WITH
     multiIf(AgentName = '', 2, RunStatus = '', 1, 0) AS identity_rank,
+    -- The rank, then the time; among those of one nanosecond anybody, but always the same.
+    bitShiftLeft(identity_rank::UInt128, 126) + bitShiftLeft(toUnixTimestamp64Nano(Timestamp)::UInt128, 64)
+        + cityHash64(TraceId, SpanId) AS identity_order,
     multiIf(
         RunStatus = 'queued', 1,
         RunStatus IN ('', 'running'), 2,
@@ -17,9 +20,11 @@ WITH
 SELECT
     TenantId,
     RunId,
-    min((
-        identity_rank, AgentName::String, AgentVersion::String, ServiceName::String, TraceId
-    )) AS Identity,
+    tuple(
+        min(identity_rank), argMin(Timestamp, identity_order), argMin(AgentName::String, identity_order),
+        argMin(AgentVersion::String, identity_order), argMin(ServiceName::String, identity_order),
+        argMin(TraceId, identity_order)
+    ) AS FirstAgent,
     tuple(
         max(state_rank), argMax(end_time, state_order),
         if(argMax(RunStatus, state_order) = '', 'running', argMax(RunStatus, state_order))

@@ -7,210 +7,278 @@
 -- don't) is of the same type is the same call; so are model spans of one run with the same ResponseId. A failure
 -- belongs to the deepest step that failed; who only passed it on has none. Log records complete their span.
 --
--- `walked` goes through a run's spans in order of start, logs last, and lets each learn from its parent:
+-- The fold goes through a run's spans in order of start, logs last, and lets each learn from its parent:
 --   1 the span, 2 and 3 the type and the call of the nearest that does anything, itself included,
 --   4 the call of the nearest that failed, itself included, 5 its own call, 6 the call above that passed its
---   failure on, 7 its parent if it came later. Then a clock was wrong, and a second walk knows them all.
--- Spans are told apart by a hash of their ids.
+--   failure on. It goes through them twice where a clock made a span start before its parent.
+-- Spans are told apart by a hash of their ids. Each part of this text costs every question the time to read it, also
+-- those that need no fold: what is used twice has a name of its own query, and the fold knows no more than it needs.
 CREATE OR REPLACE VIEW agent_steps_folded{on_cluster}
 AS
 WITH
-    (spans, learnt) -> arrayFold(
-        (known, span) -> arrayMap(
-            (above, is_same) -> arrayPushFront(known, (
-                span.1,
-                if(span.3 = 0, above.2, span.3),
-                if(span.3 = 0 OR is_same, above.3, span.1),
-                if(span.4, if(is_same, above.3, span.1), above.4),
-                multiIf(span.1 = 0, above.5, is_same, above.3, span.1),
-                above.4,
-                if(above.1 = 0, span.2, 0)
-            )),
-            [known[indexOf(known.1, span.2)] AS parent],
-            [span.3 BETWEEN 1 AND 3 AND parent.2 = span.3]
-        )[1],
-        spans,
-        learnt
-    ) AS walked,
     runs AS
     (
         SELECT
             TenantId,
             RunId,
             arraySort(groupArray((
-                IsLog, Timestamp, -toInt64(Duration), cityHash64(TraceId, SpanId), TraceId, SpanId, ParentSpanId,
-                Duration, StatusCode, AgentName, StepType, StepName, FailureType, FailureCode, FailureRule, Provider,
-                Model, ToolName, FinishReason, ResponseId, StepSequence, Attempt, InputTokens, OutputTokens, CostUsd
-            ))) AS Rows,
-            groupUniqArrayIf(cityHash64(TraceId, SpanId), FailureCode != '') AS Failed,
-            arrayMap(
-                r -> (
-                    if(r.1, 0, r.4),
-                    multiIf(r.1, r.4, r.7 = '', 0, cityHash64(r.5, r.7)),
-                    -- A log belongs to the span as if it were inside it and did nothing.
-                    if(r.1, 0, transform(
-                        r.11, ['', 'other', 'plan', 'model', 'respond', 'tool', 'retrieve'], [0, 0, 0, 1, 1, 2, 3], 4
-                    )::UInt8),
-                    has(Failed, r.4)
-                ),
-                Rows
-            ) AS Spans
+                IsLog,
+                Timestamp,
+                -toInt64(Duration),
+                cityHash64(TraceId, SpanId),
+                multiIf(IsLog, cityHash64(TraceId, SpanId), ParentSpanId = '', 0, cityHash64(TraceId, ParentSpanId)),
+                transform(
+                    StepType, ['other', 'plan', '', 'model', 'respond', 'tool', 'retrieve'], [0, 0, 9, 1, 1, 2, 3], 4
+                )::UInt8,
+                FailureCode,
+                if(IsLog OR StepType IN ('model', 'respond'), ResponseId, ''),
+                (
+                    TraceId, SpanId, ParentSpanId, Duration, StatusCode, AgentName, StepType, StepName, StepSequence,
+                    Attempt, FailureType, FailureRule, Provider, Model, ToolName, FinishReason, InputTokens,
+                    OutputTokens, CostUsd
+                )
+            ))) AS Tree
         FROM agent_spans
+        WHERE RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
         GROUP BY TenantId, RunId
     ),
-    once AS
+    nodes AS
     (
         SELECT
             TenantId,
             RunId,
-            Rows,
-            Spans,
-            walked(Spans, []::Array(Tuple(UInt64, UInt8, UInt64, UInt64, UInt64, UInt64, UInt64))) AS Learnt
+            Tree,
+            arrayFilter(t -> t.7 != '', Tree).4 AS Failed,
+            -- A log belongs to its span as if it were inside it and did nothing.
+            arrayMap(t -> (if(t.1, 0, t.4), t.5, if(t.6 = 9, 0, t.6)::UInt8, has(Failed, t.4)), Tree) AS Nodes
         FROM runs
     ),
-    twice AS
+    walks AS
     (
         SELECT
             TenantId,
             RunId,
-            Rows,
+            Tree,
             arrayReverse(arraySlice(
-                walked(if(hasAny(arrayFilter(x -> x != 0, Learnt.7), Learnt.1), Spans, []), Learnt), 1, length(Rows)
+                arrayFold(
+                    (known, span) -> arrayMap(
+                        (above, is_same) -> arrayPushFront(known, (
+                            span.1,
+                            if(span.3 = 0, above.2, span.3),
+                            if(span.3 = 0 OR is_same, above.3, span.1),
+                            if(span.4, if(is_same, above.3, span.1), above.4),
+                            multiIf(span.1 = 0, above.5, is_same, above.3, span.1),
+                            above.4
+                        )),
+                        [known[indexOf(known.1, span.2)] AS parent],
+                        [span.3 BETWEEN 1 AND 3 AND parent.2 = span.3]
+                    )[1],
+                    if(
+                        arrayExists((id, place) -> indexOf(Nodes.1, id) > place, Nodes.2, arrayEnumerate(Nodes)),
+                        arrayConcat(Nodes, Nodes),
+                        Nodes
+                    ),
+                    []::Array(Tuple(UInt64, UInt8, UInt64, UInt64, UInt64, UInt64))
+                ),
+                1,
+                length(Tree)
             )) AS Walked
-        FROM once
+        FROM nodes
     ),
-    answered AS
+    answers AS
     (
         SELECT
-            *,
-            arrayDistinct(arrayMap(
-                (w, r) -> (w.5, r.20),
-                arrayFilter((w, r) -> r.20 != '' AND (r.1 OR r.11 IN ('model', 'respond')), Walked, Rows),
-                arrayFilter((r, w) -> r.20 != '' AND (r.1 OR r.11 IN ('model', 'respond')), Rows, Walked)
-            )) AS Answers,
-            arrayFilter((a, n) -> n > 1, Answers, arrayEnumerateUniq(Answers.2)) AS Again,
-            arrayMap(a -> Answers.1[indexOf(Answers.2, a.2)], Again) AS First,
-            arrayMap(w -> if(has(Again.1, w.5), First[indexOf(Again.1, w.5)], w.5), Walked) AS Calls
-        FROM twice
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            arrayDistinct(arrayFilter(x -> x.2 != '', arrayZip(Walked.5, Tree.8))) AS Answers
+        FROM walks
+    ),
+    again AS
+    (
+        SELECT
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            Answers,
+            arrayFilter((a, n) -> n > 1, Answers, arrayEnumerateUniq(Answers.2)) AS Again
+        FROM answers
+    ),
+    calls AS
+    (
+        SELECT
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            if(
+                empty(Again),
+                Walked.5,
+                arrayMap(
+                    call -> if(has(Again.1, call), Answers.1[indexOf(Answers.2, Again.2[indexOf(Again.1, call)])], call),
+                    Walked.5
+                )
+            ) AS Calls
+        FROM again
     ),
     blamed AS
     (
         SELECT
-            *,
+            TenantId,
+            RunId,
+            Tree,
+            Walked,
+            Calls,
+            Calls[arrayFirstIndex(kind -> kind != 9, Tree.6)] AS FirstStep,
             arrayFilter(
                 b -> b.1 != 0,
-                arrayMap((w, call, r) -> (if(r.14 != '' AND w.6 != call, w.6, 0), r.14), Walked, Calls, Rows)
+                arrayMap((above, call, code) -> (if(code != '' AND above != call, above, 0), code), Walked.6, Calls, Tree.7)
             ) AS Blamed
-        FROM answered
+        FROM calls
+    ),
+    told AS
+    (
+        SELECT
+            TenantId,
+            RunId,
+            (arrayMax(arrayFilter(t -> t.6 IN (1, 2, 3), Tree).2), has(Tree.5, 0)) AS Run,
+            arrayJoin(arrayMap(
+                (t, own, call, place, number) -> (
+                    t,
+                    call,
+                    place,
+                    (t.1, t.4 != own, number),
+                    -- These mean something of their own, also around a step that failed otherwise.
+                    has(Blamed.1, call) AND (
+                        has(Blamed, (call, t.7))
+                        OR t.7 NOT IN ('max_steps', 'guardrail_blocked', 'budget_exceeded', 'handoff_failed')
+                    )
+                ),
+                Tree,
+                Walked.5,
+                Calls,
+                arrayEnumerateDense(arrayMap((kind, call) -> if(kind = 9, FirstStep, call), Tree.6, Calls)),
+                arrayEnumerate(Tree)
+            )) AS Told
+        FROM blamed
     ),
     spans AS
     (
         SELECT
             TenantId,
             RunId,
-            r.1 AS IsLog, r.2 AS Timestamp, r.5 AS TraceId, r.6 AS SpanId, r.7 AS ParentSpanId, r.8 AS Duration,
-            r.9 AS StatusCode, r.10 AS AgentName, r.11 AS StepType, r.12 AS StepName, r.13 AS FailureType,
-            r.14 AS FailureCode, r.15 AS FailureRule, r.16 AS Provider, r.17 AS Model, r.18 AS ToolName,
-            r.19 AS FinishReason, r.21 AS StepSequence, r.22 AS Attempt, r.23 AS InputTokens, r.24 AS OutputTokens,
-            r.25 AS CostUsd,
-            call AS Call,
-            (r.1, r.4 != w.5, r.2, r.3) AS Rank,
-            -- What is more specific than 'error' explains more; then what is deeper: it starts later, ends earlier.
-            (r.14 != 'error', NOT r.1, r.2, r.3) AS Depth,
-            -- These mean something of their own, also around a step that failed otherwise.
-            has(Blamed.1, call) AND (
-                has(Blamed, (call, r.14))
-                OR r.14 NOT IN ('max_steps', 'guardrail_blocked', 'budget_exceeded', 'handoff_failed')
-            ) AS PassedOn
-        FROM blamed
-        ARRAY JOIN Rows AS r, Walked AS w, Calls AS call
+            Run,
+            Told.1 AS Node,
+            Told.2 AS Call,
+            Told.3 AS Nth,
+            Told.4 AS Rank,
+            Told.5 AS PassedOn,
+            Node.9 AS Span,
+            Node.7 AS FailureCode,
+            Span.7 AS StepType
+        FROM told
     ),
     steps AS
     (
         SELECT
             TenantId,
             RunId,
-            argMin(s.TraceId, Rank) AS TraceId,
-            argMin(s.SpanId, Rank) AS SpanId,
-            argMin(s.ParentSpanId, Rank) AS ParentSpanId,
-            argMin(s.StepSequence, Rank) AS GivenSequence,
-            argMin(s.StepType, Rank) AS GivenType,
-            max(s.StepType = 'respond') AS Responds,
-            argMinIf(s.StepName, Rank, s.StepName != '') AS StepName,
-            argMinIf(s.AgentName, Rank, s.AgentName != '') AS AgentName,
-            argMinIf(s.Provider, Rank, s.Provider != '') AS Provider,
-            argMinIf(s.Model, Rank, s.Model != '') AS Model,
-            argMinIf(s.ToolName, Rank, s.ToolName != '') AS ToolName,
-            argMinIf(s.FinishReason, Rank, s.FinishReason != '') AS FinishReason,
-            argMinIf(s.Attempt, Rank, s.Attempt IS NOT NULL) AS GivenAttempt,
-            argMin(s.Timestamp, Rank) AS StartTime,
-            argMin(s.Duration, Rank) AS Duration,
-            argMinIf(s.InputTokens, Rank, s.InputTokens IS NOT NULL) AS InputTokens,
-            argMinIf(s.OutputTokens, Rank, s.OutputTokens IS NOT NULL) AS OutputTokens,
-            argMinIf(s.CostUsd, Rank, s.CostUsd IS NOT NULL) AS CostUsd,
+            Call,
+            any(Run) AS Run,
+            min(Nth) AS Place,
+            argMin((Span.1, Span.2, Span.3, Node.2, Span.4, Span.9, StepType), Rank) AS Outer,
+            -- Empty ones come last.
+            minForEach(arrayMap(
+                fact -> (fact = '', Rank, fact), [Span.8, Span.6, Span.13, Span.14, Span.15, Span.16]
+            )) AS Facts,
+            minForEach(arrayMap(
+                count -> (count IS NULL, Rank, count), [Span.10, Span.17, Span.18]::Array(Nullable(Int64))
+            )) AS Counts,
+            min((Span.19 IS NULL, Rank, Span.19)) AS Cost,
+            -- What is more specific than 'error' explains more; then what is deeper: it starts later, ends earlier.
             argMaxIf(
-                (s.FailureCode, s.FailureType, s.FailureRule, s.SpanId, s.Timestamp), Depth, s.FailureCode != '' AND NOT PassedOn
+                (FailureCode, Span.11, Span.12, Span.2, Node.2),
+                (FailureCode != 'error', NOT Node.1, Rank.3),
+                FailureCode != '' AND NOT PassedOn
             ) AS Failure,
-            max(s.FailureCode != '' OR s.StatusCode = 'Error') AS HasFailed
-        FROM spans AS s
+            max(FailureCode != '' OR Span.5 = 'Error') AS HasFailed,
+            max(StepType = 'respond') AS Responds
+        FROM spans
         GROUP BY TenantId, RunId, Call
-        HAVING countIf(NOT IsLog) > 0 AND GivenType != ''
+        HAVING max(StepType != '')
     ),
-    ordered AS
+    facts AS
+    (
+        SELECT
+            TenantId,
+            RunId,
+            Run,
+            Place,
+            Outer,
+            replaceOne(tupleElement(Outer, 7), 'respond', 'model') AS Kind,
+            tupleElement(Outer, 3) AS ParentSpanId,
+            tupleElement(Outer, 4) AS StartTime,
+            Facts.3 AS Texts,
+            Texts[1] AS StepName,
+            Texts[5] AS ToolName,
+            Counts.3 AS Numbers,
+            Cost.3 AS CostUsd,
+            Failure,
+            Failure.1 AS FailureCode,
+            HasFailed,
+            Responds
+        FROM steps
+    ),
+    tries AS
     (
         SELECT
             *,
-            if(GivenType = 'respond', 'model', GivenType) AS Kind,
-            if(
-                HasFailed,
-                0,
-                row_number() OVER (PARTITION BY TenantId, RunId, ParentSpanId, Kind, StepName, ToolName ORDER BY StartTime)
-            ) AS Success,
-            maxIf(StartTime, Kind IN ('model', 'tool', 'retrieve')) OVER (PARTITION BY TenantId, RunId, TraceId) AS LastCall,
-            max(ParentSpanId = '') OVER (PARTITION BY TenantId, RunId, TraceId) AS HasRoot
-        FROM steps
+            groupArray(HasFailed) OVER (
+                PARTITION BY TenantId, RunId, ParentSpanId, Kind, StepName, ToolName
+                ORDER BY StartTime
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) AS Tries
+        FROM facts
     )
 SELECT
     TenantId,
     RunId,
-    TraceId,
-    SpanId,
+    tupleElement(Outer, 1) AS TraceId,
+    tupleElement(Outer, 2) AS SpanId,
     ParentSpanId,
-    ifNull(
-        GivenSequence,
-        row_number() OVER (PARTITION BY TenantId, RunId ORDER BY StartTime, Duration DESC)
-    )::Nullable(Int32) AS StepSequence,
+    ifNull(tupleElement(Outer, 6), Place)::Nullable(Int32) AS StepSequence,
     multiIf(
         Kind != 'model', Kind,
-        LastCall > StartTime OR HasFailed, 'model',
-        Responds OR (FinishReason = 'stop' AND HasRoot AND ParentSpanId != ''), 'respond',
+        Responds AND HasFailed, 'respond',  -- the agent's own word: nobody else calls a failure an answer
+        Run.1 > StartTime OR HasFailed, 'model',
+        Responds OR (Texts[6] = 'stop' AND Run.2 AND ParentSpanId != ''), 'respond',
         'model'
     ) AS StepType,
     StepName,
-    AgentName,
-    Provider,
-    Model,
+    Texts[2] AS AgentName,
+    Texts[3] AS Provider,
+    Texts[4] AS Model,
     ToolName,
-    FinishReason,
-    ifNull(
-        GivenAttempt,
-        row_number() OVER attempts - max(Success) OVER (attempts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-    )::Nullable(Int32) AS Attempt,
+    Texts[6] AS FinishReason,
+    ifNull(Numbers[1], 1 + length(Tries) - arrayLastIndex(failed -> NOT failed, Tries))::Nullable(Int32) AS Attempt,
     StartTime,
-    Duration,
+    tupleElement(Outer, 5) AS Duration,
     HasFailed,
-    Failure.1 AS FailureCode,
+    FailureCode,
     multiIf(
-        Failure.1 = '', '',
+        FailureCode = '', '',
         Failure.2 != '', Failure.2,
-        transform(Kind, ['model', 'tool', 'retrieve', 'memory'], ['model', 'tool', 'retrieval', 'retrieval'], 'orchestration')
+        transform(
+            Kind, ['model', 'tool', 'retrieve', 'memory'], ['model', 'tool', 'retrieval', 'retrieval'], 'orchestration'
+        )
     ) AS FailureType,
     Failure.3 AS FailureRule,
     Failure.4 AS FailedSpanId,
     Failure.5 AS FailedTime,
-    max(if(HasFailed, NULL, StartTime)) OVER (PARTITION BY TenantId, RunId, Kind, StepName, ToolName) AS LastSuccess,
-    InputTokens,
-    OutputTokens,
+    maxIf(StartTime, NOT HasFailed) OVER (PARTITION BY TenantId, RunId, Kind, StepName, ToolName) AS LastSuccess,
+    Numbers[2]::Nullable(UInt64) AS InputTokens,
+    Numbers[3]::Nullable(UInt64) AS OutputTokens,
     CostUsd
-FROM ordered
-WINDOW attempts AS (PARTITION BY TenantId, RunId, ParentSpanId, Kind, StepName, ToolName ORDER BY StartTime)
+FROM tries

@@ -1,5 +1,5 @@
 -- Steps: one row a real step, however many spans say it and in however many inserts they came. The spans of a run
--- that came whole, of which no call failed or may be said twice, are its steps; the others are folded when asked for.
+-- that came whole, of which no call may be said twice, are its steps; the others are folded when asked for.
 CREATE OR REPLACE VIEW agent_steps{on_cluster}
 AS
 SELECT
@@ -15,23 +15,22 @@ SELECT
     Provider,
     Model,
     ToolName,
-    ifNull(Attempt, 1)::Nullable(Int32) AS Attempt,
+    ifNull(Attempt, Try::Int32)::Nullable(Int32) AS Attempt,
     Timestamp AS StartTime,
     Duration / 1e6 AS DurationMs,
-    'success' AS Status,
-    '' AS FailureType,
-    '' AS FailureCode,
+    if(FailureCode != '' OR StatusCode = 'Error', 'failure', 'success') AS Status,
+    FailureType,
+    FailureCode,
     InputTokens,
     OutputTokens,
     CostUsd
 FROM agent_spans
-LEFT ANTI JOIN agent_runs_to_fold AS f USING (TenantId, RunId)
-WHERE NOT IsLog AND StepType != ''
+WHERE NOT IsLog AND StepType != '' AND RunKey NOT IN (SELECT RunKey FROM agent_runs_to_fold)
 UNION ALL
 SELECT
     TenantId,
     RunId,
-    f.TraceId,
+    TraceId,
     SpanId,
     f.ParentSpanId,
     f.StepSequence,
@@ -54,8 +53,7 @@ FROM agent_steps_folded AS f
 INNER JOIN
 (
     -- So that a filter by time finds the runs that are worth folding.
-    SELECT TenantId, RunId, SpanId, Timestamp
+    SELECT TenantId, RunId, TraceId, SpanId, Timestamp
     FROM agent_spans
-    LEFT SEMI JOIN agent_runs_to_fold AS r USING (TenantId, RunId)
-    WHERE NOT IsLog AND StepType != ''
-) AS s USING (TenantId, RunId, SpanId)
+    WHERE NOT IsLog AND StepType != '' AND RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
+) AS s USING (TenantId, RunId, TraceId, SpanId)

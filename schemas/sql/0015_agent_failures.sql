@@ -1,18 +1,36 @@
 -- Failures: one row for each step that failed of itself, the deepest. It recovered if a later try of the same step of
 -- the same run did not fail.
 CREATE OR REPLACE VIEW agent_failures{on_cluster}
-AS SELECT
+AS
+SELECT
     TenantId,
     RunId,
-    f.TraceId AS TraceId,
-    f.SpanId AS SpanId,
-    f.StepType AS StepType,
-    f.StepName AS StepName,
-    f.AgentName AS AgentName,
-    f.FailureType AS FailureType,
-    f.FailureCode AS FailureCode,
+    TraceId,
+    SpanId,
+    StepType,
+    StepName,
+    AgentName,
+    FailureType,
+    FailureCode,
+    FailureRule AS Rule,
+    ifNull(Attempt, Try::Int32)::Nullable(Int32) AS Attempt,
+    IsRepaired AS Recovered,
+    Timestamp AS Time
+FROM agent_spans
+WHERE NOT IsLog AND StepType != '' AND FailureCode != '' AND RunKey NOT IN (SELECT RunKey FROM agent_runs_to_fold)
+UNION ALL
+SELECT
+    TenantId,
+    RunId,
+    f.TraceId,
+    f.SpanId,
+    f.StepType,
+    f.StepName,
+    f.AgentName,
+    f.FailureType,
+    f.FailureCode,
     f.FailureRule AS Rule,
-    f.Attempt AS Attempt,
+    f.Attempt,
     toBool(ifNull(f.LastSuccess > f.StartTime, 0)) AS Recovered,
     FailedTime AS Time
 FROM agent_steps_folded AS f
@@ -20,6 +38,6 @@ INNER JOIN
 (
     SELECT DISTINCT TenantId, RunId, SpanId AS FailedSpanId, Timestamp AS FailedTime
     FROM agent_spans
-    WHERE FailureCode != ''
+    WHERE FailureCode != '' AND RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
 ) AS s USING (TenantId, RunId, FailedSpanId, FailedTime)
 WHERE f.FailureCode != ''

@@ -1,11 +1,14 @@
 -- What the agent_* views read: the narrow columns of every span of a run, run by run; and of log records that say
 -- something about a span (IsLog), which is theirs by TraceId and SpanId.
 --
--- Place is the step's order of start among those of its run that came in the same insert.
+-- What is told of a step by the others of its run is told by those that came in the same insert: Place, its order of
+-- start; Try, how often it was tried, counted from the last time that it went well; IsRepaired, a failure after which
+-- a later try went well. RunKey, a hash of TenantId and RunId, is what runs are looked up by the million.
 CREATE TABLE IF NOT EXISTS agent_spans{on_cluster}
 (
     TenantId LowCardinality(String) CODEC(ZSTD(1)),
     RunId String CODEC(ZSTD(1)),
+    RunKey UInt64 DEFAULT cityHash64(TenantId, RunId) CODEC(ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
     SpanId String CODEC(ZSTD(1)),
     ParentSpanId String CODEC(ZSTD(1)),
@@ -19,6 +22,8 @@ CREATE TABLE IF NOT EXISTS agent_spans{on_cluster}
     StepSequence Nullable(Int32) CODEC(ZSTD(1)),
     Place UInt32 CODEC(ZSTD(1)),
     Attempt Nullable(Int32) CODEC(ZSTD(1)),
+    Try UInt32 CODEC(ZSTD(1)),
+    IsRepaired Bool CODEC(ZSTD(1)),
     FailureType LowCardinality(String) CODEC(ZSTD(1)),
     FailureCode LowCardinality(String) CODEC(ZSTD(1)),
     FailureRule LowCardinality(String) CODEC(ZSTD(1)),
@@ -36,6 +41,7 @@ CREATE TABLE IF NOT EXISTS agent_spans{on_cluster}
     CostUsd Nullable(Decimal(18, 9)) CODEC(ZSTD(1)),
     PriceVersion LowCardinality(String) CODEC(ZSTD(1)),
     ExpiresAt DateTime CODEC(ZSTD(1)),
+    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_agent_name AgentName TYPE set(64) GRANULARITY 1
 )

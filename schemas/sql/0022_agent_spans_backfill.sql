@@ -1,7 +1,42 @@
 -- Fills agent_spans with what was stored before it was there. A run that is there already is left as it is, so
 -- that this may be repeated.
 INSERT INTO agent_spans
-    (TenantId, RunId, TraceId, SpanId, ParentSpanId, IsLog, Timestamp, Duration, StatusCode, AgentName, StepType, StepName, StepSequence, Place, Attempt, FailureType, FailureCode, FailureRule, Operation, Provider, Model, ToolName, FinishReason, ResponseId, InputTokens, OutputTokens, CacheReadTokens, CacheWriteTokens, ReasoningTokens, CostUsd, PriceVersion, ExpiresAt)
+(
+    TenantId,
+    RunId,
+    TraceId,
+    SpanId,
+    ParentSpanId,
+    IsLog,
+    Timestamp,
+    Duration,
+    StatusCode,
+    AgentName,
+    StepType,
+    StepName,
+    StepSequence,
+    Place,
+    Attempt,
+    Try,
+    IsRepaired,
+    FailureType,
+    FailureCode,
+    FailureRule,
+    Operation,
+    Provider,
+    Model,
+    ToolName,
+    FinishReason,
+    ResponseId,
+    InputTokens,
+    OutputTokens,
+    CacheReadTokens,
+    CacheWriteTokens,
+    ReasoningTokens,
+    CostUsd,
+    PriceVersion,
+    ExpiresAt
+)
 SELECT
     TenantId,
     RunId,
@@ -18,6 +53,8 @@ SELECT
     StepSequence,
     0 AS Place,
     Attempt,
+    1 AS Try,
+    false AS IsRepaired,
     FailureType,
     FailureCode,
     FailureRule,

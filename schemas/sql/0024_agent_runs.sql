@@ -15,8 +15,8 @@ AS SELECT
     multiIf(
         tupleElement(Last, 'Rank') IN (1, 3, 5) OR tupleElement(Last, 'Status') = 'cancelled', tupleElement(Last, 'Status'),
         tupleElement(Last, 'Rank') = 2 AND NOT IsGone, 'running',
-        f.RootFailed OR f.LastFailure > f.LastSuccess, 'failure',
-        f.Failures > 0 OR tupleElement(Last, 'Rank') = 2, 'partial',
+        f.RootFailed OR f.LastFailure > f.LastSuccess OR f.RunId = '' AND tupleElement(Last, 'Status') = 'failure', 'failure',
+        f.Failures > 0 OR f.RunId = '' AND r.Failures > 0 OR tupleElement(Last, 'Rank') = 2, 'partial',
         f.RunId != '', 'success',
         tupleElement(Last, 'Status')
     ) AS Status,
@@ -27,22 +27,23 @@ AS SELECT
     if(f.RunId = '', r.ModelCalls, f.ModelCalls) AS ModelCalls,
     if(f.RunId = '', r.ToolCalls, f.ToolCalls) AS ToolCalls,
     if(f.RunId = '', r.Retrievals, f.Retrievals) AS Retrievals,
-    f.Failures AS Failures,
+    if(f.RunId = '', r.Failures, f.Failures) AS Failures,
     if(f.RunId = '', r.InputTokens, f.InputTokens) AS InputTokens,
     if(f.RunId = '', r.OutputTokens, f.OutputTokens) AS OutputTokens,
     if(f.RunId = '', r.CostUsd, f.CostUsd) AS CostUsd,
-    tupleElement(f.FirstFailure, 1) AS FailureType,
-    tupleElement(f.FirstFailure, 2) AS FailureCode,
+    if(f.RunId = '', tupleElement(Failed, 'FailureType'), f.FirstFailure.1) AS FailureType,
+    if(f.RunId = '', tupleElement(Failed, 'FailureCode'), f.FirstFailure.2) AS FailureCode,
     LastSeen
 FROM
 (
     SELECT
         TenantId,
         RunId,
-        min(s.Identity) AS Run,
+        min(s.FirstAgent) AS Run,
         max(s.State) AS Last,
         min(s.QueuedTime) AS Queued,
         min(s.StartTime) AS Started,
+        min(s.FirstFailure) AS Failed,
         max(s.LastSeen) AS LastSeen,
         -- A run that somebody announced and that nobody ended still goes on.
         tupleElement(Last, 'Rank') = 2 AND LastSeen < now64(9) - toIntervalHour(1) AS IsGone,
@@ -50,6 +51,7 @@ FROM
         sum(s.ModelCalls) AS ModelCalls,
         sum(s.ToolCalls) AS ToolCalls,
         sum(s.Retrievals) AS Retrievals,
+        sum(s.Failures) AS Failures,
         sum(s.InputTokens) AS InputTokens,
         sum(s.OutputTokens) AS OutputTokens,
         sum(s.CostUsd) AS CostUsd
@@ -79,6 +81,5 @@ LEFT ANY JOIN
         maxIf(StartTime, NOT is_raised AND is_call AND StepType != 'plan') AS LastSuccess,
         argMinIf((FailureType, FailureCode), StartTime, FailureCode != '') AS FirstFailure
     FROM agent_steps_folded AS t
-    LEFT SEMI JOIN agent_runs_to_fold USING (TenantId, RunId)
     GROUP BY TenantId, RunId
 ) AS f USING (TenantId, RunId)

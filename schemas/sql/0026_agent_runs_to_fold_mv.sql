@@ -26,7 +26,9 @@ LEFT ANY JOIN
 ) AS g ON s.TraceId = g.TraceId AND p.ParentSpanId1 = g.SpanId
 GROUP BY TenantId, RunId
 HAVING
-    max(IsLog OR FailureCode != '' OR StatusCode = 'Error' OR (Place = 0 AND StepType != ''))
+    max(IsLog OR (Place = 0 AND StepType != ''))
+    -- a step around others may have passed a failure on; an error that is no failure may have been noticed elsewhere
+    OR countIf(FailureCode != '') > 1 AND max(FailureCode != '' AND NOT is_call)
     -- its parent is not here, or it may be the other telling of a call in another trace
     OR max(ParentSpanId != '' AND p.SpanId = '' OR ParentSpanId = '' AND is_call AND s.TraceId != RunId)
     -- inside a call of its type, or it would take a longer way up to tell

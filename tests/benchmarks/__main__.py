@@ -3,6 +3,7 @@
 make bench                                            all of it, and writes docs/benchmarks.md
 python -m tests.benchmarks --quick                    a look at whether it works
 python -m tests.benchmarks --only debug rotel --spans 10 --in-flight 32 --rounds 5 --json figures.json
+python -m tests.benchmarks --only queries --stored-spans 50000000 --store /var/tmp/spans
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from tests.benchmarks.environment import install
 from tests.benchmarks.grpc_floor import GrpcFloor
 from tests.benchmarks.half_load import measure_half_load
 from tests.benchmarks.measure import Load, measure
+from tests.benchmarks.queries import measure_queries
 from tests.benchmarks.redaction_cost import measure_redaction
 from tests.benchmarks.report import (
     machine,
     print_half_load,
     print_machine,
+    print_queries,
     print_redaction,
     print_runs,
     print_sdk,
@@ -45,6 +48,7 @@ _TARGETS: Mapping[str, Callable[[str], Target]] = {
 _SQLITE_SERVERS = {server.name: server for server in (Phoenix, MLflow)}
 _HALF_LOAD = "half-load"
 _STAGES = "stages"
+_QUERIES = "queries"
 _REDACTION = "redaction"
 _SDK = "sdk"
 
@@ -58,6 +62,7 @@ _QUICK = {
 }
 _SQLITE_LOAD = Load(100, 60, warm_up=10, in_flight=4)
 _HALF_LOAD_SECONDS = 60.0
+_QUICK_STORED = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,6 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         costs = measure_redaction(quick=options.quick)
         print_redaction(costs)
         found[_REDACTION] = costs
+    if _QUERIES in chosen:
+        asked = measure_queries(_QUICK_STORED if options.quick else options.stored_spans, options.store)
+        print_queries(asked)
+        found[_QUERIES] = dict(asked)
     names = [name for name in _TARGETS if name in chosen]
     if options.transport == "http" and "floor" in names:
         names.remove("floor")
@@ -160,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_SDK, _STAGES, _REDACTION, *_TARGETS, *_SQLITE_SERVERS, _HALF_LOAD]
+    every = [_SDK, _STAGES, _REDACTION, _QUERIES, *_TARGETS, *_SQLITE_SERVERS, _HALF_LOAD]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
     parser.add_argument(
@@ -170,6 +179,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each target, in turns")
     parser.add_argument("--quick", action="store_true", help="one round of little: does it work?")
     parser.add_argument("--document", type=Path, metavar="FILE", help="write the tables to a page, too")
+    parser.add_argument(
+        "--stored-spans", type=int, default=2_000_000, help="how many spans queries are asked of"
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="DIR", help="keep the store of these spans, or use it again"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file, too")
     return parser
 

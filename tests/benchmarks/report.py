@@ -90,6 +90,18 @@ def print_stages(figures: Mapping[tuple[int, int], Mapping[str, float]]) -> None
     _print("CPU µs/span by stage, in one thread (requests × spans a group)", table)
 
 
+def print_queries(figures: Mapping[str, float]) -> None:
+    """A row a question; what it was asked of stands above."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("question")
+    table.add_column("ms", justify="right")
+    about = {name: figures[name] for name in figures if "_" in name}
+    for name in (name for name in figures if name not in about):
+        table.add_row(name, f"{figures[name]:.1f}")
+    facts = ", ".join(f"{name.replace('_', ' ')} {value:,.1f}" for name, value in about.items())
+    _print(f"Answers from the embedded store ({facts})", table)
+
+
 def print_redaction(figures: Mapping[str, float]) -> None:
     """A row a case."""
     table = Table(box=None, header_style="bold")

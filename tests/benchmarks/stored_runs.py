@@ -1,7 +1,7 @@
 """A store of many spans, made by ClickHouse itself: runs of agents over the last days, as classify leaves them.
 
-    run      agent ─┬─ chat ×4 … 6       tokens, cost, a response id; the last one responds
-                    ├─ execute_tool ×2 … 4    one in 40 fails, and is tried again
+    run      agent ─┬─ chat ×7 … 11      tokens, cost, a response id; the last one responds
+                    ├─ execute_tool ×6 … 10   one in 15 runs has one that fails, and is tried again
                     └─ retrieval         one in 3 runs
 
 Runs begin one after the other and overlap; an insert holds spans in the order that they ended, so that the runs at
@@ -15,10 +15,10 @@ from collections.abc import Iterator
 
 from clickhouse_connect.driver.client import Client
 
-SPANS_A_RUN = 10  # on average
-DAYS = 7
-_INSERT_RUNS = 5_000
-_LONGEST_NS = 12 * 800_000_000
+SPANS_A_RUN = 20  # on average
+DAYS = 30
+_INSERT_RUNS = 2_500
+_LONGEST_NS = 24 * 800_000_000
 
 _INSERT = """
 INSERT INTO otel_traces (
@@ -28,7 +28,7 @@ INSERT INTO otel_traces (
     OutputTokens, CostUsd, TenantId, ExpiresAt
 )
 WITH
-    8 + cityHash64(run, 'spans') % 5 AS spans,
+    16 + cityHash64(run, 'spans') % 9 AS spans,
     lower(hex(MD5(toString(run)))) AS trace,
     run * {step_ns} + toInt64({start_ns}) AS began_ns,
     cityHash64(run, span) AS chance,
@@ -78,7 +78,7 @@ FROM (
     -- Runs that began before are still going on.
     SELECT
         greatest({first_run} - {before}, 0) + number AS run,
-        arrayJoin(range(8 + cityHash64(run, 'spans') % 5)) AS span
+        arrayJoin(range(16 + cityHash64(run, 'spans') % 9)) AS span
     FROM numbers({runs} + least({first_run}, {before}))
 )
 WHERE toUnixTimestamp64Nano(Timestamp) + Duration >= {from_ns}

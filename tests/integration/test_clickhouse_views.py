@@ -116,6 +116,22 @@ def test_a_run_is_one_row_in_however_many_inserts_it_comes(store: Store, order: 
         store.client.command("OPTIMIZE TABLE agent_runs_state FINAL")
 
 
+@pytest.mark.parametrize(
+    "inserts", [[[0, 1]], [[0], [1]], [[1], [0]]], ids=["one", "the first first", "the last first"]
+)
+def test_a_run_that_was_handed_over_goes_by_the_agent_that_began_it(
+    store: Store, inserts: list[list[int]]
+) -> None:
+    """Each agent's part is a trace of its own, with a root and a status."""
+    parts = [
+        {**ROOT, "AgentName": "triage"},
+        {**ROOT, "Timestamp": T0 + 5 * SECOND, "TraceId": "b" * 32},
+    ]
+    for number, group in enumerate(inserts):
+        store.export(spans(*(parts[index] for index in group), token=f"{number}"))
+    assert ("triage", TRACE) == run(store, "AgentName, TraceId")
+
+
 def test_a_run_is_visible_from_the_moment_it_is_queued(store: Store) -> None:
     """Queued, started, working, ended: the status follows, and waiting in the queue is no duration."""
     columns = (
@@ -244,7 +260,6 @@ INDEXES = {
     "SELECT * FROM agent_failures WHERE TenantId = 'acme'": "PrimaryKey TenantId",
     "SELECT * FROM agent_failures WHERE Time > now() - 3600": "Min-Max Timestamp",
     "SELECT * FROM agent_runs WHERE RunId = 'run-1'": "PrimaryKey RunId",
-    "SELECT * FROM agent_runs_by_time WHERE LastSeen > now() - 3600": "PrimaryKey LastSeen",
     "SELECT count() FROM otel_traces WHERE TenantId = 'acme' AND AgentName = 'support'": "idx_agent",
     "SELECT * FROM otel_traces WHERE TraceId = 'x'": "idx_trace_id",
 }

@@ -147,7 +147,6 @@ def test_runs_users_and_tenants_are_forgotten(tmp_path: Path) -> None:
     expected = {
         "clickhouse: otel_traces_trace_id_ts": 1,
         "clickhouse: agent_artifacts": 1,
-        "clickhouse: agent_runs_by_time": 1,
         "clickhouse: agent_runs_state": 1,
         "clickhouse: agent_runs_to_fold": 1,
         "clickhouse: agent_spans": 2,

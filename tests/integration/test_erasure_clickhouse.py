@@ -131,7 +131,6 @@ def test_a_run_goes_from_every_table(store: Store) -> None:
     assert {f"acme/_/a{'a' * 31}/2/content-output.json"} == set(selection.artifact_keys)
     expected = {
         "agent_artifacts": 1,
-        "agent_runs_by_time": 1,
         "agent_runs_state": 1,
         "agent_runs_to_fold": 1,
         "agent_spans": 2,

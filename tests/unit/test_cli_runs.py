@@ -161,7 +161,7 @@ def test_show_is_a_waterfall(capsys: Capture) -> None:
         ["model", "small-1"],
         ["tool", "orders"],
         ["tool", "orders"],
-        ["model", "answer"],  # it failed, so it was no answer
+        ["respond", "answer"],
     ]
     assert expected == [line.split()[:2] for line in lines]
     assert lines[1].index("choose") + 2 == lines[2].index("small-1")

@@ -35,7 +35,6 @@ KEYS = {
     "agent_runs_state": ("toDate(ExpiresAt)", "TenantId, RunId"),
     "agent_spans": ("toDate(Timestamp)", "TenantId, RunId, Timestamp"),
     "agent_runs_to_fold": ("toDate(Timestamp)", "TenantId, RunId"),
-    "agent_runs_by_time": ("toDate(LastSeen)", "LastSeen"),
     "agent_artifacts": ("toDate(Timestamp)", "TenantId, RunId, Name, Timestamp"),
     "redaction_ledger": (
         "toDate(ExpiresAt)",

@@ -1,0 +1,14 @@
+-- Whose run it is: the agent that began first of those that rank the same. A run that was handed over goes by the name
+-- of who was asked.
+ALTER TABLE agent_runs_state{on_cluster}
+    ADD COLUMN IF NOT EXISTS FirstAgent SimpleAggregateFunction(min, Tuple(
+        Rank UInt8,
+        Time DateTime64(9),
+        AgentName String,
+        AgentVersion String,
+        ServiceName String,
+        TraceId String
+    )) DEFAULT tuple(
+        tupleElement(Identity, 'Rank'), ifNull(StartTime, LastSeen), tupleElement(Identity, 'AgentName'),
+        tupleElement(Identity, 'AgentVersion'), tupleElement(Identity, 'ServiceName'), tupleElement(Identity, 'TraceId')
+    ) CODEC(ZSTD(1)) AFTER Identity
