@@ -21,10 +21,9 @@ SELECT
     TenantId,
     RunId,
     tuple(
-        min(identity_rank), argMin(Timestamp, identity_order), argMin(AgentName::String, identity_order),
-        argMin(AgentVersion::String, identity_order), argMin(ServiceName::String, identity_order),
-        argMin(TraceId, identity_order)
-    ) AS FirstAgent,
+        min(identity_rank), argMin(AgentName::String, identity_order), argMin(AgentVersion::String, identity_order),
+        argMin(ServiceName::String, identity_order), argMin(TraceId, identity_order)
+    ) AS Identity,
     tuple(
         max(state_rank), argMax(end_time, state_order),
         if(argMax(RunStatus, state_order) = '', 'running', argMax(RunStatus, state_order))

@@ -1,5 +1,6 @@
 -- Whose run it is: the agent that began first of those that rank the same. A run that was handed over goes by the name
--- of who was asked.
+-- of who was asked. Time is when the insert begins that the agent came in: no other insert's agents began before the
+-- first one did.
 ALTER TABLE agent_runs_state{on_cluster}
     ADD COLUMN IF NOT EXISTS FirstAgent SimpleAggregateFunction(min, Tuple(
         Rank UInt8,
