@@ -50,7 +50,14 @@ WITH
             Tree,
             arrayFilter(t -> t.7 != '', Tree).4 AS Failed,
             -- A log belongs to its span as if it were inside it and did nothing.
-            arrayMap(t -> (if(t.1, 0, t.4), t.5, if(t.6 = 9, 0, t.6)::UInt8, has(Failed, t.4)), Tree) AS Nodes
+            arrayMap(t -> (if(t.1, 0, t.4), t.5, if(t.6 = 9, 0, t.6)::UInt8, has(Failed, t.4)), Tree) AS Nodes,
+            -- Each parent that is sought, behind the first span of that id; places count down. Sorted, and not looked up
+            -- in a function of each span, because that would hold all spans once for each of them.
+            arraySort(arrayConcat(
+                arrayMap((n, place) -> (n.1, false, -toInt64(place)), Nodes, arrayEnumerate(Nodes)),
+                arrayMap((n, place) -> (n.2, true, -toInt64(place)), Nodes, arrayEnumerate(Nodes))
+            )) AS Sought,
+            arrayFill(r -> NOT r.2, Sought) AS Found
         FROM runs
     ),
     walks AS
@@ -74,7 +81,7 @@ WITH
                         [span.3 BETWEEN 1 AND 3 AND parent.2 = span.3]
                     )[1],
                     if(
-                        arrayExists((id, place) -> indexOf(Nodes.1, id) > place, Nodes.2, arrayEnumerate(Nodes)),
+                        arrayExists((r, p) -> r.2 AND r.1 != 0 AND p.1 = r.1 AND p.3 < r.3, Sought, Found),
                         arrayConcat(Nodes, Nodes),
                         Nodes
                     ),

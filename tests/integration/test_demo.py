@@ -86,7 +86,7 @@ def test_it_shows_runs_a_waterfall_and_where_the_rest_is(folder: Path) -> None:
     for words in (
         "customer-support  success",
         "langgraph  ",
-        "refund_agent",
+        "triage_agent",
         "support_agent",
         "tool/timeout",
     ):
