@@ -48,7 +48,8 @@ WITH
             TenantId,
             RunId,
             Tree,
-            arrayFilter(t -> t.7 != '', Tree).4 AS Failed,
+            -- Looked up for each span, so both this and Blamed are held once for each: of no more than a thousand.
+            arraySlice(arrayDistinct(arrayFilter(t -> t.7 != '', Tree).4), 1, 1000) AS Failed,
             -- A log belongs to its span as if it were inside it and did nothing.
             arrayMap(t -> (if(t.1, 0, t.4), t.5, if(t.6 = 9, 0, t.6)::UInt8, has(Failed, t.4)), Tree) AS Nodes,
             -- Each parent that is sought, behind the first span of that id; places count down. Sorted, and not looked up
@@ -139,10 +140,10 @@ WITH
             Walked,
             Calls,
             Calls[arrayFirstIndex(kind -> kind != 9, Tree.6)] AS FirstStep,
-            arrayFilter(
+            arraySlice(arrayDistinct(arrayFilter(
                 b -> b.1 != 0,
                 arrayMap((above, call, code) -> (if(code != '' AND above != call, above, 0), code), Walked.6, Calls, Tree.7)
-            ) AS Blamed
+            )), 1, 1000) AS Blamed
         FROM calls
     ),
     told AS
