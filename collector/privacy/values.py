@@ -1,15 +1,16 @@
 """Which strings may stay: checks on arrays of distinct values, whole arrays at a time.
 
-A value stays only when it matches what its class looks like AND no detector finds anything in it. A class that
-is no more than a set of characters is looked up byte by byte; the others are expressions (RE2). Arrow compiles
-these anew in every call, so a batch's values are checked together, in one call a shape, and no expression
-counts to more than it must: what is long is refused by its length.
+A value stays only when it matches what its class looks like AND no detector finds anything in it. Plain characters
+are looked up byte by byte; what has others is asked of an expression (RE2). Arrow compiles these anew in every call,
+so a batch's values are checked together, in one call a shape, and no expression counts to more than it must: what is
+long is refused by its length.
 """
 
 from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -48,27 +49,39 @@ _STYLE = rf"(?:{'|'.join(_STYLES)})"
 _NAME = rf"^(?:{_WORD}(?: (?:{_WORD}|&)){{0,3}})?$"
 _TITLE = rf"^{_TITLE_WORD}(?: {_TITLE_WORD}){{4,6}}$"
 _ALPHANUMERIC = string.ascii_letters + string.digits
-_CHARACTERS = {LABEL: (f"{_ALPHANUMERIC}_.:/+{{}}*^$-", 128), UNKNOWN: (f"{_ALPHANUMERIC}_.:/+-", 64)}
-"""Class → the characters that its values are made of, and how many they have at most."""
+_PLAIN = f"{_ALPHANUMERIC}_.:/+-"
 
 # A route has <int:id> and [slug] for what varies, a generic type its parameter; a unit may be %.
 _ROUTE = r"^(?:[A-Za-z0-9_.:/+{}*^$-]|<[A-Za-z0-9_:]+>|\[[A-Za-z0-9_.]+\])*%?$"
 
-_SHAPES: dict[tuple[str, int], tuple[str, ...]] = {
-    (
-        rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$",
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What values of some classes look like: of ``plain`` characters alone, or as ``expression`` (RE2) says; and
+    how many characters they have at most."""
+
+    kinds: tuple[str, ...]
+    longest: int
+    plain: str = ""
+    expression: str | None = None
+
+
+_SHAPES = (
+    Shape(
+        (LABELS,),
         1024,
-    ): (LABELS,),
-    (_NAME, 128): (NAME, MODEL, STEP),
-    (rf"{_NAME}|{_TITLE}", 128): (AGENT,),
+        expression=rf"^(\[({_SCALAR}(, ?{_SCALAR})*)?\]|\{{({_QUOTED}: ?{_SCALAR}(, ?{_QUOTED}: ?{_SCALAR})*)?\}})$",
+    ),
+    Shape((LABEL,), 128, f"{_PLAIN}{{}}*^$", _ROUTE),
+    Shape((UNKNOWN,), 64, _PLAIN),
+    # One plain word is a name: most are, and ids of runs, of which there are many.
+    Shape((NAME, MODEL, STEP), 128, _PLAIN, _NAME),
+    Shape((AGENT,), 128, _PLAIN, rf"{_NAME}|{_TITLE}"),
     # In one style of writing, the namespaces in front each in its own: models invent names of tools, and
     # those mix styles.
-    (rf"^(?:{_STYLE}(?:[./:]|__))*{_STYLE}?$", 96): (TOOL,),
-}
-"""What values look like (RE2), and how many characters they have at most → the classes it holds for."""
-
-_SHAPE_OF = {kind: number for number, kinds in enumerate(_SHAPES.values()) for kind in kinds}
-_SHAPE_OF |= {kind: len(_SHAPES) + number for number, kind in enumerate(_CHARACTERS)}
+    Shape((TOOL,), 96, expression=rf"^(?:{_STYLE}(?:[./:]|__))*{_STYLE}?$"),
+)
+_SHAPE_OF = {kind: number for number, shape in enumerate(_SHAPES) for kind in shape.kinds}
 
 
 class Checks:
@@ -148,22 +161,15 @@ class Checks:
         )
 
 
-def _fits(shape: int, values: pa.StringArray) -> npt.NDArray[np.bool_]:
+def _fits(number: int, values: pa.StringArray) -> npt.NDArray[np.bool_]:
     """Which values have a shape."""
-    if shape >= len(_SHAPES):
-        allowed, longest = _BYTES[shape - len(_SHAPES)]
-        fits = _made_of(values, allowed, longest)
-        if shape == _SHAPE_OF[LABEL] and not fits.all():
-            rest = ~fits
-            fits[rest] = _matches(values.filter(pa.array(rest)), _ROUTE, longest)
-        return fits
-    expression, longest = list(_SHAPES)[shape]
-    if shape not in (_SHAPE_OF[NAME], _SHAPE_OF[AGENT]):
-        return _matches(values, expression, longest)
-    # One word of plain characters is a name: most are, and ids of runs, of which there are many.
-    fits = _made_of(values, _BYTES[_SHAPE_OF[UNKNOWN] - len(_SHAPES)][0], longest)
-    if not fits.all():
-        fits[~fits] = _matches(values.filter(pa.array(~fits)), expression, longest)
+    shape = _SHAPES[number]
+    fits = np.zeros(len(values), bool)
+    if shape.plain:
+        fits = _made_of(values, _ALLOWED[number], shape.longest)
+    if shape.expression is not None and not fits.all():
+        rest = ~fits
+        fits[rest] = _matches(values.filter(pa.array(rest)), shape.expression, shape.longest)
     return fits
 
 
@@ -195,7 +201,7 @@ def _is_allowed(characters: str) -> npt.NDArray[np.bool_]:
     return allowed
 
 
-_BYTES = [(_is_allowed(characters), longest) for characters, longest in _CHARACTERS.values()]
+_ALLOWED = [_is_allowed(shape.plain) for shape in _SHAPES]
 
 _FEW = 64
 _MOST_REMEMBERED = 20_000

@@ -1,5 +1,6 @@
 """The spool: what the collector could not take lies in a folder, for the owner alone, until it can."""
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -82,7 +83,6 @@ def test_a_folder_that_can_not_be_used_is_a_warning(tmp_path: Path, caplog: pyte
 
 def test_replay_is_in_order_stops_at_a_failure_and_skips_what_another_process_sends(tmp_path: Path) -> None:
     """A file is deleted once it was sent, not before."""
-    fcntl = pytest.importorskip("fcntl")
     spool = Spool(tmp_path)
     for payload in (b"1", b"2", b"3"):
         spool.write("traces", payload, 1)

@@ -1,15 +1,16 @@
-"""Labels are looked up byte by byte; the answer is that of the expression that describes them."""
+"""Plain values are looked up byte by byte; the answer is that of the expression that describes them."""
 
 import re
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agenttracer.collector.privacy.detectors import Detectors
 from agenttracer.collector.privacy.values import MISSHAPEN, UNKNOWN, Checks
-from agenttracer.schemas.attributes import LABEL
+from agenttracer.schemas.attributes import AGENT, LABEL, MODEL, NAME, STEP
 
 LONGEST = 128
 DESCRIBED = {
@@ -39,3 +40,22 @@ def test_a_label_is_what_its_expression_says(texts: list[str | None], skipped: i
         for text in texts[skipped:]
     ]
     assert expected == (np.asarray(verdicts) != MISSHAPEN).tolist()
+
+
+@pytest.mark.parametrize("kind", [NAME, MODEL, STEP, AGENT])
+def test_one_plain_word_is_a_name(kind: str) -> None:
+    """Up to its length, beside words that are looked at more closely and sentences."""
+    texts = [
+        "",
+        "run-1:a/b.c+d_2",
+        "a" * 128,
+        "a" * 129,
+        "Anna's agent",
+        "x {y}",
+        "this is a sentence of words",
+        None,
+    ]
+
+    (verdicts,) = CHECKS([(kind, pa.array(texts, pa.string()))])
+
+    assert [True, True, True, False, True, False, False, False] == (verdicts != MISSHAPEN).tolist()

@@ -25,7 +25,7 @@ from agenttracer.collector.privacy.detectors.table import DEFAULTS, TABLE
 
 _ROUNDS = 4
 _PART_BYTES = 2 << 20
-"""Searched at a time: what the processor's cache holds, and the allocator keeps."""
+"""Searched at a time: few calls for many values, and no more than the allocator keeps."""
 
 
 @dataclass(frozen=True, slots=True)
