@@ -65,6 +65,11 @@ class Ledger:
                 self.acknowledged.update(keys)
                 self.times.append(seconds)
 
+    def add(self, other: Ledger) -> None:
+        """The spans of other clients, too."""
+        self.sent |= other.sent
+        self.acknowledged |= other.acknowledged
+
 
 def make_request(spans: int = 10, text: str = "") -> tuple[bytes, list[SpanKey]]:
     """A request that was never made before, and its spans."""

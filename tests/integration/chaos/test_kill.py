@@ -29,8 +29,7 @@ def test_acknowledged_spans_survive_kills(tmp_path: Path, seed: int) -> None:
                 collector.kill()
                 collector.start()
                 wait_for_answers(ledger)
-        ledger.sent |= standard.sent
-        ledger.acknowledged |= standard.acknowledged
+        ledger.add(standard)
 
         books = promise.check(collector, ledger)
 

@@ -106,6 +106,5 @@ def test_a_tenant_that_fills_the_journal_leaves_room(setting: Setting) -> None:
             wait_for_answers(loud, 20)
     finally:
         setting.proxy.fault = None
-    setting.ledger.sent |= loud.sent
-    setting.ledger.acknowledged |= loud.acknowledged
+    setting.ledger.add(loud)
     setting.check()

@@ -40,8 +40,7 @@ def test_stops_and_reloads_under_load(tmp_path: Path, seed: int) -> None:
                 wait_for_answers(ledger, 3)
             collector.signal(signal.SIGHUP)
             wait_for_answers(ledger, 10)
-        ledger.sent |= standard.sent
-        ledger.acknowledged |= standard.acknowledged
+        ledger.add(standard)
 
         promise.check(collector, ledger)
 

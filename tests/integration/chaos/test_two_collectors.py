@@ -69,8 +69,7 @@ def test_both_store_into_one_while_one_is_killed(setting: Setting) -> None:
     every = Ledger()
     stored = 0.0
     for collector, ledger in zip(collectors, ledgers, strict=True):
-        every.sent |= ledger.sent
-        every.acknowledged |= ledger.acknowledged
+        every.add(ledger)
         collector.wait_until_stored()
         stored += promise.check_books(collector)["stored"]
 
