@@ -50,6 +50,9 @@ class Placement:
         """The statement with its placeholders filled."""
         parameters = f"({self.engine_params})" if self.engine_params else ""
         aggregating = self.engine.replace("MergeTree", "AggregatingMergeTree")
+        replacing = self.engine.replace("MergeTree", "ReplacingMergeTree")
+        with_version = ", ".join(filter(None, [self.engine_params, r"\1"]))
+        sql = re.sub(r"\{replacing_engine:(\w+)\}", f"{replacing}({with_version})", sql)
         return (
             sql.replace("{on_cluster}", f" ON CLUSTER `{self.cluster}`" if self.cluster else "")
             .replace("{engine}", self.engine + parameters)

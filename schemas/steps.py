@@ -1,8 +1,8 @@
 """The columns of ``agent_step_spans``: what each span says of itself, and what is true of the step that it stands for.
 
-    OWN    a span's or log record's own word, renamed Own… in the table; all that a fold needs
-    STEP   what the fold of a run's spans made of it: a step where ``IsStep``, else nothing
-    SUMS   what a run comes to: one row a run and fold, in ``agent_runs_state``
+OWN    a span's or log record's own word, renamed Own… in the table; all that a fold needs
+STEP   what the fold of a run's spans made of it: a step where ``IsStep``, else nothing
+SUMS   what a run comes to: one row a run and fold, in ``agent_runs_state``
 """
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ OWN = pa.schema(
 )
 """What a span says of itself; a log record says less."""
 
-SPANS = pa.schema(
+_IDENTITY = pa.schema(
     [
         pa.field("TenantId", STRINGS, nullable=False),
         pa.field("RunId", pa.string(), nullable=False),
@@ -45,9 +45,10 @@ SPANS = pa.schema(
         pa.field("Timestamp", TIME, nullable=False),
         pa.field("Duration", pa.uint64(), nullable=False),  # nanoseconds
         pa.field("ExpiresAt", pa.uint32(), nullable=False),  # seconds since 1970
-        *OWN,
     ]
 )
+
+SPANS = pa.schema([*_IDENTITY, *OWN])
 """A fold's input: the spans of runs, and the log records that say something about them."""
 
 STEP = pa.schema(
@@ -61,12 +62,13 @@ STEP = pa.schema(
         pa.field("Model", STRINGS, nullable=False),
         pa.field("ToolName", STRINGS, nullable=False),
         pa.field("FinishReason", STRINGS, nullable=False),
-        pa.field("Attempt", pa.int32(), nullable=False),  # the agent's, else counted from the last that went well
+        pa.field(
+            "Attempt", pa.int32(), nullable=False
+        ),  # the agent's, else counted from the last that went well
         pa.field("HasFailed", pa.bool_(), nullable=False),
         pa.field("FailureType", STRINGS, nullable=False),
         pa.field("FailureCode", STRINGS, nullable=False),
         pa.field("FailureRule", STRINGS, nullable=False),
-        pa.field("FailedTime", TIME, nullable=False),  # of the row that says why; 1970 where nothing failed
         pa.field("Recovered", pa.bool_(), nullable=False),  # failed, and a later try of the step went well
         pa.field("InputTokens", pa.uint64()),
         pa.field("OutputTokens", pa.uint64()),
@@ -77,7 +79,9 @@ STEP = pa.schema(
 
 SUMS = pa.schema(
     [
-        pa.field("Spans", pa.uint64(), nullable=False),  # rows that were folded: of two folds, the one that saw more
+        pa.field(
+            "Spans", pa.uint64(), nullable=False
+        ),  # rows that were folded: of two folds, the one that saw more
         pa.field("Steps", pa.uint64(), nullable=False),
         pa.field("ModelCalls", pa.uint64(), nullable=False),
         pa.field("ToolCalls", pa.uint64(), nullable=False),
@@ -87,10 +91,24 @@ SUMS = pa.schema(
         pa.field("OutputTokens", pa.uint64(), nullable=False),
         pa.field("CostUsd", pa.decimal128(38, 9)),
         pa.field("RootFailed", pa.bool_(), nullable=False),
-        pa.field("LastFailure", TIME, nullable=False),  # when the last step that may end a run ended so; 1970: none
+        pa.field(
+            "LastFailure", TIME, nullable=False
+        ),  # when the last step that may end a run ended so; 1970: none
         pa.field("LastSuccess", TIME, nullable=False),  # when the last call that went well began
         pa.field("FailureType", pa.string(), nullable=False),  # the first failure's
         pa.field("FailureCode", pa.string(), nullable=False),
     ]
 )
 """A run's sums, behind ``TenantId``, ``RunId`` and ``ExpiresAt``, the latest of its rows."""
+
+STORED = pa.schema(
+    [
+        *_IDENTITY,
+        *(field.with_name(f"Own{field.name}") for field in OWN),
+        *STEP,
+        pa.field("Spans", pa.uint64(), nullable=False),  # how many rows of the run were known
+    ]
+)
+"""A row of ``agent_step_spans``."""
+
+STEPS_TABLE, RUNS_TABLE = "agent_step_spans", "agent_runs_state"

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from agenttracer.collector.component import Context
@@ -35,6 +37,10 @@ class Store:
             await asyncio.gather(*(self.exporter.export(batch) for batch in batches))
 
         asyncio.run(export())
+
+    def insert(self, table: str, rows: pa.Table, token: str) -> None:
+        """Rows of a table as they are, the way that the exporter writes them."""
+        self.exporter.write(table, rows, token)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
@@ -64,9 +70,14 @@ def exporting(endpoint: str, **options: Any) -> Iterator[Store]:
         asyncio.run(exporter.stop())
 
 
+def embedded_client(folder: Path | str, database: str = "default") -> Client:
+    """A client of a store in a folder, which is made if it isn't there."""
+    return clickhouse_connect.get_client(interface="chdb", path=str(folder), database=database)
+
+
 def _client(options: ClickHouseOptions) -> Client:
     if options.folder is not None:
-        return clickhouse_connect.get_client(interface="chdb", path=options.folder, database=options.database)
+        return embedded_client(options.folder, options.database)
     return clickhouse_connect.get_client(
         host=options.url.hostname,
         port=options.url.port or 0,

@@ -1,7 +1,7 @@
 """Prices stored model calls again, a day after the other.
 
     day → its providers and models → their prices → what would change → one mutation of the day's partition
-          in otel_traces, and in agent_spans, which the agent_* views read; then its runs
+          in otel_traces; then the steps and runs of these calls
 
 Safe to repeat, and to break off: a call that has its cost already is left alone.
 """
@@ -24,12 +24,12 @@ _MAX_NAME_BYTES = 8_000  # in hexadecimal, five times over, and some SQL: below 
 _CALLS = f"(StepType IN {PRICED!r} OR Operation = {EMBEDDINGS!r})"
 _PENDING = """
 SELECT count() AS Pending, countIf(latest_fail_reason != '') AS Failing FROM system.mutations
-WHERE database = currentDatabase() AND table IN ('otel_traces', 'agent_spans') AND NOT is_done
+WHERE database = currentDatabase() AND table = 'otel_traces' AND NOT is_done
 """
-_TABLES = "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name IN {names}"
+_ENGINES = """
+SELECT engine FROM system.tables WHERE database = currentDatabase() AND name IN ('otel_traces', 'agent_step_spans')
+"""
 _LOOK_SECONDS = 0.05
-_OF_SPANS = {"otel_traces": "1", "agent_spans": "NOT IsLog"}
-"""The tables that hold costs, and which of their rows are spans."""
 _SUMMARY = """
 WITH {cost} AS Cost, {version} AS Version
 SELECT Provider, Model, count() AS Calls, countIf({changed}) AS Changed, countIf(Cost IS NULL) AS Unknown,
@@ -90,7 +90,7 @@ def reprice(
 
     ``progress`` hears of each day: its date, its calls, how many of them change. Raises ``StartError``.
     """
-    tables = _tables(store)
+    _check(store)
     models: Models = {}
     for day in _days(store, window):
         calls = changed = 0
@@ -105,10 +105,9 @@ def reprice(
             calls += sum(row["Calls"] for row in rows)
             changed += sum(row["Changed"] for row in rows)
             if write:
-                for table in tables:
-                    _write(store, table, _rows(window, day, expressions), day, expressions)
-        if write and "agent_spans" in tables:
-            follow(store, f"{window.sql} AND {_of_day(day)}")
+                _write(store, _rows(window, day, expressions), day, expressions)
+        if write:
+            follow(store, day, f"{window.sql} AND {_of_day(day)}")
         progress(day, calls, changed)
     return models
 
@@ -157,13 +156,12 @@ def _rows(window: Window, day: str, expressions: Expressions) -> str:
     return f"{window.sql} AND {_of_day(day)} AND {expressions.is_of_pairs} AND {changed}"
 
 
-def _write(store: Writes, table: str, rows: str, day: str, expressions: Expressions) -> None:
-    """Change a day's rows of a table, if any of them has to."""
-    rows = f"{_OF_SPANS[table]} AND {rows}"
-    if not store.rows(f"SELECT 1 FROM {table} WHERE {rows} LIMIT 1", {}):
+def _write(store: Writes, rows: str, day: str, expressions: Expressions) -> None:
+    """Change a day's rows, if any of them has to."""
+    if not store.rows(f"SELECT 1 FROM otel_traces WHERE {rows} LIMIT 1", {}):
         return
     store.run(
-        f"ALTER TABLE {table} UPDATE CostUsd = {expressions.cost}, PriceVersion = {expressions.version} "
+        f"ALTER TABLE otel_traces UPDATE CostUsd = {expressions.cost}, PriceVersion = {expressions.version} "
         f"IN PARTITION '{day}' WHERE {rows}"
     )
     _wait(store)
@@ -189,11 +187,9 @@ def _of_day(day: str) -> str:
     return f"toDate(Timestamp) = toDate('{day}')"
 
 
-def _tables(store: Writes) -> list[str]:
-    """Those that the store has; raises ``StartError`` if they can't be changed."""
-    found = store.rows(_TABLES.format(names=tuple(_OF_SPANS)), {})
-    if any(row["engine"] == "Distributed" for row in found):
+def _check(store: Writes) -> None:
+    """Raise ``StartError`` if the rows can't be changed."""
+    if any(row["engine"] == "Distributed" for row in store.rows(_ENGINES, {})):
         raise StartError(
             "its tables are Distributed ones, which can't be updated: give each shard's server as --endpoint"
         )
-    return [row["name"] for row in found]

@@ -1,47 +1,44 @@
-"""What runs cost, after their calls were priced again: ``agent_runs`` adds up costs as spans come in.
+"""What steps and runs cost, after their calls were priced again: their rows are folded anew.
 
-    agent_spans ── sum ── differs from the sum in agent_runs_state ──▶ one more row there, with the difference
-                └─ no cost any more ──▶ agent_runs_to_fold, whose runs are summed from their spans when they are asked
+    otel_traces ── differs from what agent_step_spans knows ──▶ the runs ─▶ all their rows, with the new costs ─▶ fold
+                                                                            └─▶ agent_step_spans, agent_runs_state
 
 Whatever was broken off, or came in meanwhile, the next time mends.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from typing import Any, Protocol
 
-_SETTLING_SECONDS = 60
+import pyarrow as pa
+import pyarrow.compute as pc
 
-# A run's key facts are the smallest or largest of its rows, so that repeating them changes nothing. Without
-# deduplication: the same difference may well come twice, one price back and one forth.
-_DIFFERENCES = """
-INSERT INTO agent_runs_state (TenantId, RunId, FirstAgent, State, LastSeen, FirstFailure, ExpiresAt, CostUsd)
-SELECT TenantId, RunId, FirstAgent, State, LastSeen, FirstFailure, ExpiresAt, Now - ifNull(Before, 0)
-FROM ({compared}) WHERE Now IS NOT NULL AND Now != ifNull(Before, 0)
-SETTINGS insert_deduplicate = 0
-"""
-_WITHOUT_COST = """
-INSERT INTO agent_runs_to_fold (TenantId, RunId, Timestamp, ExpiresAt)
-SELECT TenantId, RunId, LastSeen, ExpiresAt FROM ({compared}) WHERE Now IS NULL AND Before IS NOT NULL
-    AND (TenantId, RunId) NOT IN (SELECT TenantId, RunId FROM agent_runs_to_fold)
-SETTINGS insert_deduplicate = 0
-"""
-_COMPARED = """
-SELECT TenantId, RunId, FirstAgent, State, LastSeen, FirstFailure, ExpiresAt, Before, Now
+from agenttracer.collector.folding.fold import fold
+from agenttracer.collector.folding.rows import own_words, run_rows, stored
+from agenttracer.collector.folding.runs import RunsOf
+from agenttracer.collector.folding.sums import sums
+from agenttracer.schemas.steps import COST, RUNS_TABLE, STEPS_TABLE, STORED
+
+_SETTLING_SECONDS = 180
+"""A collector keeps what it wrote of a run in mind for two minutes, and its costs with it."""
+
+_RUNS_AT_ONCE = 1000
+_DIFFERENT = """
+SELECT TenantId, RunId, TraceId, SpanId, t.CostUsd AS CostUsd
 FROM
 (
-    SELECT TenantId, RunId, min(s.FirstAgent) AS FirstAgent, max(s.State) AS State, max(s.LastSeen) AS LastSeen,
-        min(s.FirstFailure) AS FirstFailure, max(s.ExpiresAt) AS ExpiresAt, sum(s.CostUsd) AS Before
-    FROM agent_runs_state AS s WHERE (TenantId, RunId) IN ({runs}) GROUP BY TenantId, RunId
-) AS state
-INNER JOIN
-(
-    SELECT TenantId, RunId, sum(s.CostUsd::Nullable(Decimal(38, 9))) AS Now
-    FROM agent_spans AS s
-    WHERE NOT IsLog AND StepType NOT IN ('', 'agent', 'other') AND (TenantId, RunId) IN ({runs})
-    GROUP BY TenantId, RunId
-) AS spans USING (TenantId, RunId)
-WHERE LastSeen < now64(9) - toIntervalSecond({settling_seconds})
+    SELECT TenantId, RunId, TraceId, SpanId, OwnCostUsd FROM agent_step_spans FINAL
+    WHERE NOT IsLog AND toDate(Timestamp) = toDate('{day}')
+) AS s
+INNER JOIN (SELECT TenantId, RunId, TraceId, SpanId, CostUsd FROM otel_traces WHERE RunId != '' AND {calls}) AS t
+    USING (TenantId, RunId, TraceId, SpanId)
+WHERE ifNull(OwnCostUsd, toDecimal64(-1, 9)) != ifNull(t.CostUsd, toDecimal64(-1, 9))
+    AND (TenantId, RunId) NOT IN
+    (
+        SELECT TenantId, RunId FROM agent_runs_state
+        WHERE LastSeen >= now64(9) - toIntervalSecond({settling_seconds})
+    )
 """
 
 
@@ -55,16 +52,52 @@ class Runs(Protocol):
     def run(self, sql: str) -> None:
         """Run one statement to its end."""
 
+    def arrow(self, sql: str, parameters: dict[str, Any]) -> pa.Table:
+        """The rows of a query."""
 
-def follow(store: Runs, calls: str) -> None:
-    """Make the runs of these calls, a condition over agent_spans, cost what their spans cost.
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Durable on return; rows that were inserted before are inserted again."""
 
-    Where a collector may be writing, a run seen within the last minute waits for the next time: parts of it may
-    be in one table and not yet in the other.
+
+def follow(store: Runs, day: str, calls: str) -> None:
+    """Make the steps and the runs of these calls, a condition over otel_traces, cost what their spans cost.
+
+    Where a collector may be writing, a run that was seen lately waits for the next time.
     """
-    compared = _COMPARED.format(
-        runs=f"SELECT TenantId, RunId FROM agent_spans WHERE NOT IsLog AND {calls}",
-        settling_seconds=_SETTLING_SECONDS if store.is_shared else -_SETTLING_SECONDS,
+    settling_seconds = _SETTLING_SECONDS if store.is_shared else -_SETTLING_SECONDS
+    sql = _DIFFERENT.format(day=day, calls=calls, settling_seconds=settling_seconds)
+    different = store.arrow(sql, {})
+    runs = RunsOf(different)
+    for start in range(0, len(runs.names), _RUNS_AT_ONCE):
+        some = (runs.codes >= start) & (runs.codes < start + _RUNS_AT_ONCE)
+        _write(store, runs.names[start : start + _RUNS_AT_ONCE], different.filter(pa.array(some)))
+
+
+def _write(store: Runs, names: list[tuple[str, str]], costs: pa.Table) -> None:
+    tenants, ids = (list(dict.fromkeys(texts)) for texts in zip(*names, strict=True))
+    rows = store.arrow(
+        f"SELECT {', '.join(STORED.names)} FROM {STEPS_TABLE} FINAL "
+        "WHERE TenantId IN {tenants:Array(String)} AND RunId IN {runs:Array(String)}",
+        {"tenants": tenants, "runs": ids},
+    ).cast(STORED)
+    spans = own_words(rows)
+    at = spans.schema.get_field_index("CostUsd")
+    spans = (
+        spans.set_column(at, spans.field(at), _new_costs(spans, costs)).unify_dictionaries().combine_chunks()
     )
-    for statement in (_DIFFERENCES, _WITHOUT_COST):
-        store.run(statement.format(compared=compared))
+    steps = fold(spans)
+    # As many spans as before: of two such rows the later one counts.
+    store.insert(STEPS_TABLE, stored(spans, steps, rows.column("Spans").to_numpy()))
+    store.insert(RUNS_TABLE, run_rows(sums(spans, steps), revision=int(time.time())))
+
+
+def _new_costs(spans: pa.Table, costs: pa.Table) -> pa.Array:
+    """Each span's cost; log records have none of their own."""
+    found = pc.index_in(_ids(spans), value_set=_ids(costs))
+    repriced = costs.column("CostUsd").combine_chunks().cast(COST).take(found)
+    is_new = pc.and_not(pc.is_valid(found), spans.column("IsLog").combine_chunks())
+    return pc.if_else(is_new, repriced, spans.column("CostUsd").combine_chunks())
+
+
+def _ids(rows: pa.Table) -> pa.Array:
+    return pc.binary_join_element_wise(rows.column("TraceId"), rows.column("SpanId"), " ").combine_chunks()

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import clickhouse_connect
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -24,6 +26,11 @@ from agenttracer.schemas.embedded_store import is_open
 _EMBEDDED = "chdb://"
 _HTTP_ENDPOINT = "localhost:8123"
 _CONNECT_SECONDS = 5
+_AS_ARROW = {
+    "output_format_arrow_string_as_string": 1,
+    "output_format_arrow_low_cardinality_as_dictionary": 1,
+    "output_format_arrow_use_signed_indexes_for_dictionary": 1,
+}
 _STORE_PATH = "SELECT value FROM system.server_settings WHERE name = 'path'"
 _CAUSES = {
     60: "it has no tables of AgentTracer's yet; a collector makes them when it starts",
@@ -50,6 +57,21 @@ class Store:
         """The rows, by column; raises ``StartError``."""
         try:
             return [dict(row) for row in self._client.query(sql, parameters=dict(parameters)).named_results()]
+        except (ClickHouseError, OSError) as error:
+            raise _cannot_ask(self._where, error) from None
+
+    def arrow(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """The rows as columns; raises ``StartError``."""
+        try:
+            return self._client.query_arrow(sql, parameters=dict(parameters), settings=_AS_ARROW)
+        except (ClickHouseError, OSError) as error:
+            raise _cannot_ask(self._where, error) from None
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Durable on return; rows that were inserted before are inserted again. Raises ``StartError``."""
+        anew = {"insert_deduplication_token": uuid4().hex, "wait_end_of_query": 1}
+        try:
+            self._client.insert_arrow(table, rows, settings=anew)
         except (ClickHouseError, OSError) as error:
             raise _cannot_ask(self._where, error) from None
 

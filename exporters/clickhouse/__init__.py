@@ -12,7 +12,8 @@
         table_engine:
           name: ReplicatedMergeTree
 
-    batch → flatten → one insert a table, under the batch's token → otel_* → views → agent_*
+    batch → flatten ─┬─▶ steps of runs, folded → agent_step_spans, agent_runs_state → views agent_*
+                     └─▶ one insert a table, under the batch's token → otel_*
 
 Tables are the Collector's, with our columns behind them; they are made and migrated at the start.
 """
@@ -26,6 +27,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -37,6 +39,9 @@ from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
+from agenttracer.exporters.clickhouse.steps.opening import open_steps
+from agenttracer.exporters.clickhouse.steps.spans import spans_of
+from agenttracer.exporters.clickhouse.steps.writer import StepWriter
 from agenttracer.schemas.batch import Batch, Signal
 from agenttracer.schemas.flatten import flatten
 
@@ -54,6 +59,7 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         super().__init__(options, context)
         self._client: Client | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._steps: StepWriter | None = None
 
     async def start(self) -> None:
         """Opens the store and brings its tables up to date; raises ``StartError`` if it can't."""
@@ -65,11 +71,14 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         self._threads = ThreadPoolExecutor(
             len(Signal), self.context.id, initializer=_give_way if embedded else None
         )
-        self._client = await asyncio.get_running_loop().run_in_executor(
-            self._threads, open_store, self.options, f"exporters::{self.context.id}"
-        )
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
         if embedded:
             release_unused_code()
+
+    def _open(self) -> None:
+        who = f"exporters::{self.context.id}"
+        self._client = open_store(self.options, who)
+        self._steps = open_steps(self._client, self.options, who)
 
     async def stop(self) -> None:
         """Waits for inserts under way and closes the store."""
@@ -87,16 +96,23 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         await asyncio.get_running_loop().run_in_executor(self._threads, self._insert, batch)
 
     def _insert(self, batch: Batch) -> None:
-        assert self._client is not None
-        embedded = self.options.folder is not None
         for table, rows in flatten(batch, self.options.ttl).items():
-            for token, piece in pieces(rows, f"{batch.token}-{table}"):
-                known_by = {**settings(self.options.timeout), "insert_deduplication_token": token}
-                try:
-                    insert(self._client, table, piece, known_by, embedded=embedded)
-                except (ClickHouseError, OSError) as error:
-                    # Without its cause: ClickHouse's messages quote rows.
-                    raise failure(error, table, piece.num_rows) from None
+            self.write(table, rows, f"{batch.token}-{table}")
+
+    def write(self, table: str, rows: pa.Table, token: str) -> None:
+        """Rows of one table, and what they mean for steps and runs; ``token`` is the same on every try."""
+        assert self._client is not None, "started"
+        assert self._steps is not None, "started"
+        # Before the rows, so that whoever sees them sees their steps.
+        if (spans := spans_of(table, rows)) is not None:
+            self._steps.write(spans)
+        for part, piece in pieces(rows, token):
+            known_by = {**settings(self.options.timeout), "insert_deduplication_token": part}
+            try:
+                insert(self._client, table, piece, known_by, embedded=self.options.folder is not None)
+            except (ClickHouseError, OSError) as error:
+                # Without its cause: ClickHouse's messages quote rows.
+                raise failure(error, table, piece.num_rows) from None
 
     def erasure(self) -> Erasure:
         """All tables of the database."""

@@ -23,6 +23,7 @@ def settings(timeout_seconds: float) -> dict[str, str | int | float]:
     return {
         "async_insert": 0,
         "insert_deduplicate": 1,
+        "optimize_on_insert": 0,  # no key is twice in an insert
         "deduplicate_blocks_in_dependent_materialized_views": 1,
         # Partitions are days, so their number is the sender's; the limit is for mistakes in the partition key.
         "max_partitions_per_insert_block": 0,
@@ -52,7 +53,7 @@ def insert(client: Client, table: str, rows: pa.Table, settings: Settings, *, em
 
 def _insert_from_memory(client: Client, table: str, rows: pa.Table, settings: Settings) -> None:
     columns = ", ".join(f"`{name}`" for name in rows.schema.names)
-    changed = ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
+    changed = ", ".join(f"{name} = {literal(value)}" for name, value in settings.items())
     descriptor = os.memfd_create(table)
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as file, pa.ipc.new_file(file, rows.schema) as writer:
@@ -65,7 +66,8 @@ def _insert_from_memory(client: Client, table: str, rows: pa.Table, settings: Se
         os.close(descriptor)
 
 
-def _literal(value: str | int | float) -> str:
+def literal(value: str | int | float) -> str:
+    """As it stands in a statement."""
     return (
         str(value)
         if not isinstance(value, str)

@@ -1,5 +1,5 @@
--- Feeds agent_runs_state from spans: steps, and roots, which carry the run's status; the agent's own word ranks
--- above what was concluded from the spans.
+-- Feeds agent_runs_state from spans: whose run it is, its times, and its status, which roots carry; the agent's own word
+-- ranks above what was concluded from the spans. The exporter adds the sums.
 CREATE MATERIALIZED VIEW IF NOT EXISTS agent_runs_spans_mv{on_cluster}
 TO agent_runs_state
 AS
@@ -15,8 +15,7 @@ WITH
         4
     ) AS state_rank,
     Timestamp + toIntervalNanosecond(Duration) AS end_time,
-    state_rank * 10000000000000000 + toUnixTimestamp64Micro(end_time) AS state_order,
-    StepType NOT IN ('', 'agent', 'other') AS is_leaf  -- the others repeat what their children used
+    state_rank * 10000000000000000 + toUnixTimestamp64Micro(end_time) AS state_order
 SELECT
     TenantId,
     RunId,
@@ -30,18 +29,6 @@ SELECT
     ) AS State,
     min(Timestamp) AS StartTime,
     max(end_time) AS LastSeen,
-    countIf(StepType != '') AS Steps,
-    countIf(StepType IN ('model', 'respond')) AS ModelCalls,
-    countIf(StepType = 'tool') AS ToolCalls,
-    countIf(StepType = 'retrieve') AS Retrievals,
-    countIf(FailureCode != '') AS Failures,
-    ifNull(sumIf(t.InputTokens, is_leaf), 0) AS InputTokens,
-    ifNull(sumIf(t.OutputTokens, is_leaf), 0) AS OutputTokens,
-    sumIf(t.CostUsd, is_leaf) AS CostUsd,
-    tuple(
-        if(Failures = 0, 1, 0), minIf(Timestamp, FailureCode != ''),
-        argMinIf(FailureType, Timestamp, FailureCode != ''), argMinIf(FailureCode, Timestamp, FailureCode != '')
-    ) AS FirstFailure,
     max(t.ExpiresAt) AS ExpiresAt
 FROM otel_traces AS t
 WHERE RunId != '' AND (StepType != '' OR RunStatus != '')

@@ -19,7 +19,6 @@ SELECT
     minIf(toNullable(Timestamp), EventName = 'agent.run.queued') AS QueuedTime,
     minIf(toNullable(Timestamp), EventName = 'agent.run.started') AS StartTime,
     max(Timestamp) AS LastSeen,
-    tuple(1, toDateTime64(0, 9), '', '') AS FirstFailure,
     max(l.ExpiresAt) AS ExpiresAt
 FROM otel_logs AS l
 WHERE RunId != '' AND EventName IN ('agent.run.queued', 'agent.run.started', 'agent.run.cancelled')

@@ -13,31 +13,12 @@ SELECT
     FailureType,
     FailureCode,
     FailureRule AS Rule,
-    ifNull(Attempt, Try::Int32)::Nullable(Int32) AS Attempt,
-    IsRepaired AS Recovered,
+    Attempt,
+    Recovered,
     Timestamp AS Time
-FROM agent_spans
-WHERE NOT IsLog AND StepType != '' AND FailureCode != '' AND RunKey NOT IN (SELECT RunKey FROM agent_runs_to_fold)
-UNION ALL
-SELECT
-    TenantId,
-    RunId,
-    f.TraceId,
-    f.SpanId,
-    f.StepType,
-    f.StepName,
-    f.AgentName,
-    f.FailureType,
-    f.FailureCode,
-    f.FailureRule AS Rule,
-    f.Attempt,
-    toBool(ifNull(f.LastSuccess > f.StartTime, 0)) AS Recovered,
-    FailedTime AS Time
-FROM agent_steps_folded AS f
-INNER JOIN
-(
-    SELECT DISTINCT TenantId, RunId, SpanId AS FailedSpanId, Timestamp AS FailedTime
-    FROM agent_spans
-    WHERE FailureCode != '' AND RunKey IN (SELECT RunKey FROM agent_runs_to_fold)
-) AS s USING (TenantId, RunId, FailedSpanId, FailedTime)
-WHERE f.FailureCode != ''
+FROM agent_step_spans FINAL
+WHERE FailureCode != ''
+SETTINGS
+    -- All versions of a row have its key, so they are in one partition, and in granules that an index finds together.
+    do_not_merge_across_partitions_select_final = 1,
+    use_skip_indexes_if_final_exact_mode = 0

@@ -15,25 +15,25 @@ AS SELECT
     multiIf(
         tupleElement(Last, 'Rank') IN (1, 3, 5) OR tupleElement(Last, 'Status') = 'cancelled', tupleElement(Last, 'Status'),
         tupleElement(Last, 'Rank') = 2 AND NOT IsGone, 'running',
-        f.RootFailed OR f.LastFailure > f.LastSuccess OR f.RunId = '' AND tupleElement(Last, 'Status') = 'failure', 'failure',
-        f.Failures > 0 OR f.RunId = '' AND r.Failures > 0 OR tupleElement(Last, 'Rank') = 2, 'partial',
-        f.RunId != '', 'success',
+        tupleElement(Sum, 'RootFailed') OR tupleElement(Sum, 'LastFailure') > tupleElement(Sum, 'LastSuccess'), 'failure',
+        Failures > 0 OR tupleElement(Last, 'Rank') = 2, 'partial',
+        tupleElement(Sum, 'Spans') > 0, 'success',
         tupleElement(Last, 'Status')
     ) AS Status,
-    coalesce(Started, Queued, LastSeen) AS StartTime,
-    multiIf(tupleElement(Last, 'Rank') >= 3, tupleElement(Last, 'Time'), IsGone, LastSeen, NULL) AS EndTime,
-    (toUnixTimestamp64Nano(coalesce(EndTime, LastSeen)) - toUnixTimestamp64Nano(StartTime)) / 1e6 AS DurationMs,
-    if(f.RunId = '', r.Steps, f.Steps) AS Steps,
-    if(f.RunId = '', r.ModelCalls, f.ModelCalls) AS ModelCalls,
-    if(f.RunId = '', r.ToolCalls, f.ToolCalls) AS ToolCalls,
-    if(f.RunId = '', r.Retrievals, f.Retrievals) AS Retrievals,
-    if(f.RunId = '', r.Failures, f.Failures) AS Failures,
-    if(f.RunId = '', r.InputTokens, f.InputTokens) AS InputTokens,
-    if(f.RunId = '', r.OutputTokens, f.OutputTokens) AS OutputTokens,
-    if(f.RunId = '', r.CostUsd, f.CostUsd) AS CostUsd,
-    if(f.RunId = '', tupleElement(Failed, 'FailureType'), f.FirstFailure.1) AS FailureType,
-    if(f.RunId = '', tupleElement(Failed, 'FailureCode'), f.FirstFailure.2) AS FailureCode,
-    LastSeen
+    coalesce(Started, Queued, Seen) AS StartTime,
+    multiIf(tupleElement(Last, 'Rank') >= 3, tupleElement(Last, 'Time'), IsGone, Seen, NULL) AS EndTime,
+    (toUnixTimestamp64Nano(coalesce(EndTime, Seen)) - toUnixTimestamp64Nano(StartTime)) / 1e6 AS DurationMs,
+    tupleElement(Sum, 'Steps') AS Steps,
+    tupleElement(Sum, 'ModelCalls') AS ModelCalls,
+    tupleElement(Sum, 'ToolCalls') AS ToolCalls,
+    tupleElement(Sum, 'Retrievals') AS Retrievals,
+    tupleElement(Sum, 'Failures') AS Failures,
+    tupleElement(Sum, 'InputTokens') AS InputTokens,
+    tupleElement(Sum, 'OutputTokens') AS OutputTokens,
+    tupleElement(Sum, 'CostUsd') AS CostUsd,
+    tupleElement(Sum, 'FailureType') AS FailureType,
+    tupleElement(Sum, 'FailureCode') AS FailureCode,
+    Seen AS LastSeen
 FROM
 (
     SELECT
@@ -43,43 +43,11 @@ FROM
         max(s.State) AS Last,
         min(s.QueuedTime) AS Queued,
         min(s.StartTime) AS Started,
-        min(s.FirstFailure) AS Failed,
-        max(s.LastSeen) AS LastSeen,
+        max(s.LastSeen) AS Seen,
+        max(s.Sums) AS Sum,
         -- A run that somebody announced and that nobody ended still goes on.
-        tupleElement(Last, 'Rank') = 2 AND LastSeen < now64(9) - toIntervalHour(1) AS IsGone,
-        sum(s.Steps) AS Steps,
-        sum(s.ModelCalls) AS ModelCalls,
-        sum(s.ToolCalls) AS ToolCalls,
-        sum(s.Retrievals) AS Retrievals,
-        sum(s.Failures) AS Failures,
-        sum(s.InputTokens) AS InputTokens,
-        sum(s.OutputTokens) AS OutputTokens,
-        sum(s.CostUsd) AS CostUsd
+        tupleElement(Last, 'Rank') = 2 AND Seen < now64(9) - toIntervalHour(1) AS IsGone
     FROM agent_runs_state AS s
     GROUP BY TenantId, RunId
-) AS r
-LEFT ANY JOIN
-(
-    WITH
-        -- Agents repeat what their calls used; what they say counts only where there is no model call.
-        StepType NOT IN ('agent', 'other') AS is_call,
-        ParentSpanId = '' AS is_root,
-        HasFailed AND FailureCode NOT IN ('empty_retrieval', 'truncated', 'content_filtered') AS is_raised
-    SELECT
-        TenantId,
-        RunId,
-        count() AS Steps,
-        countIf(StepType IN ('model', 'respond')) AS ModelCalls,
-        countIf(StepType = 'tool') AS ToolCalls,
-        countIf(StepType = 'retrieve') AS Retrievals,
-        countIf(FailureCode != '') AS Failures,
-        ifNull(if(ModelCalls > 0, sumIf(t.InputTokens, is_call), sumIf(t.InputTokens, is_call OR is_root)), 0) AS InputTokens,
-        ifNull(if(ModelCalls > 0, sumIf(t.OutputTokens, is_call), sumIf(t.OutputTokens, is_call OR is_root)), 0) AS OutputTokens,
-        sumIf(t.CostUsd::Nullable(Decimal(38, 9)), is_call) AS CostUsd,
-        max(is_root AND is_raised) AS RootFailed,
-        maxIf(StartTime + toIntervalNanosecond(Duration), is_raised AND StepType NOT IN ('tool', 'retrieve', 'memory')) AS LastFailure,
-        maxIf(StartTime, NOT is_raised AND is_call AND StepType != 'plan') AS LastSuccess,
-        argMinIf((FailureType, FailureCode), StartTime, FailureCode != '') AS FirstFailure
-    FROM agent_steps_folded AS t
-    GROUP BY TenantId, RunId
-) AS f USING (TenantId, RunId)
+)
+WHERE tupleElement(Last, 'Rank') > 0  -- what makes no run, the making of an agent for one, has sums at most

@@ -1,6 +1,6 @@
 """How long people wait for an answer from a store of many spans: wall time, once the engine is warm.
 
-run          one run's steps, by run id and by trace id; of a run that is folded, and its failures
+run          one run's steps, by run id and by trace id, and its failures
 day          failures by code, slowest tools
 runs list    the newest runs, as the command asks
 """
@@ -72,10 +72,7 @@ def _filled(client: Client, spans: int) -> dict[str, float]:
 
 
 def _questions(client: Client) -> dict[str, Callable[[], object]]:
-    whole, trace = client.query(
-        "SELECT RunId, TraceId FROM agent_spans WHERE RunKey NOT IN (SELECT RunKey FROM agent_runs_to_fold) LIMIT 1"
-    ).first_row
-    folded = client.command("SELECT any(RunId) FROM agent_runs_to_fold") or whole
+    whole, trace = client.query("SELECT RunId, TraceId FROM agent_steps LIMIT 1").first_row
     failures = (
         f"SELECT FailureCode, count() FROM agent_failures WHERE {_DAY.format('Time')} GROUP BY FailureCode"
     )
@@ -86,8 +83,7 @@ def _questions(client: Client) -> dict[str, Callable[[], object]]:
     asked = {
         "one run's steps": f"SELECT * FROM agent_steps WHERE RunId = '{whole}'",
         "by trace": f"SELECT * FROM agent_steps WHERE TraceId = '{trace}'",
-        "a folded run's steps": f"SELECT * FROM agent_steps WHERE RunId = '{folded}'",
-        "one run's failures": f"SELECT * FROM agent_failures WHERE RunId = '{folded}'",
+        "one run's failures": f"SELECT * FROM agent_failures WHERE RunId = '{whole}'",
         "a day's failures by code": failures,
         "a day's slowest tools": tools,
     }

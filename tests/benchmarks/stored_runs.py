@@ -5,7 +5,7 @@
                     └─ retrieval         one in 3 runs
 
 Runs begin one after the other and overlap; an insert holds spans in the order that they ended, so that the runs at
-its edges come in two parts. Rows go through the same tables and views as the exporter's.
+its edges come in two parts. They go the way that the exporter's go, through the same tables and views.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
+
+from agenttracer.exporters.clickhouse.insertion import insert, settings
+from agenttracer.exporters.clickhouse.steps.recent import RecentRuns
+from agenttracer.exporters.clickhouse.steps.spans import spans_of
+from agenttracer.exporters.clickhouse.steps.store import AS_ARROW, ClickHouseSteps
+from agenttracer.exporters.clickhouse.steps.writer import StepWriter
+from agenttracer.schemas.clickhouse_tables import TRACES_TABLE
 
 SPANS_A_RUN = 20  # on average
 DAYS = 30
 _INSERT_RUNS = 2_500
+_TIMEOUT_SECONDS = 60.0
 _LONGEST_NS = 24 * 800_000_000
 
-_INSERT = """
-INSERT INTO otel_traces (
-    Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName, ResourceAttributes, ScopeName,
-    SpanAttributes, Duration, StatusCode, RunId, RunStatus, AgentName, AgentVersion, StepType, StepName, FailureType,
-    FailureCode, FailureRule, Operation, Provider, Model, ToolName, FinishReason, ResponseId, InputTokens,
-    OutputTokens, CostUsd, TenantId, ExpiresAt
-)
+_SPANS = """
 WITH
     16 + cityHash64(run, 'spans') % 9 AS spans,
     lower(hex(MD5(toString(run)))) AS trace,
@@ -43,37 +46,40 @@ WITH
     ['timeout', 'rate_limited', 'error', 'not_found', 'server_error'][1 + run % 5] AS code
 SELECT
     fromUnixTimestamp64Nano(began_ns + span * 800000000) AS Timestamp,
-    trace,
-    lower(hex(cityHash64(run, span))),
-    if(span = 0, '', lower(hex(cityHash64(run, 0)))),
-    multiIf(type = 'agent', 'invoke_agent', type = 'tool', concat('execute_tool ', tool), concat('chat ', model)),
-    'Internal',
-    concat('service-', toString(run % 8)),
-    map('service.name', concat('service-', toString(run % 8)), 'deployment.environment.name', 'production'),
-    'bench',
-    map('gen_ai.operation.name', type, 'gen_ai.response.id', toString(chance), 'server.address', 'api.example.com'),
+    trace AS TraceId,
+    lower(hex(cityHash64(run, span))) AS SpanId,
+    if(span = 0, '', lower(hex(cityHash64(run, 0)))) AS ParentSpanId,
+    multiIf(type = 'agent', 'invoke_agent', type = 'tool', concat('execute_tool ', tool), concat('chat ', model))
+        AS SpanName,
+    'Internal' AS SpanKind,
+    concat('service-', toString(run % 8)) AS ServiceName,
+    map('service.name', concat('service-', toString(run % 8)), 'deployment.environment.name', 'production')
+        AS ResourceAttributes,
+    'bench' AS ScopeName,
+    map('gen_ai.operation.name', type, 'gen_ai.response.id', toString(chance), 'server.address', 'api.example.com')
+        AS SpanAttributes,
     if(span = 0, spans * 800000000, 50000000 + chance % 700000000) AS Duration,
-    if(failed, 'Error', 'Unset'),
-    trace,
-    if(span = 0, if(has_failure, 'partial', 'success'), ''),
-    concat('agent-', toString(run % 20)),
-    concat('1.', toString(run % 4)),
-    type,
-    '',
-    if(failed, 'tool', ''),
-    if(failed, code, ''),
-    if(failed, code, ''),
-    transform(type, ['agent', 'tool', 'retrieve'], ['invoke_agent', 'execute_tool', 'retrieval'], 'chat'),
-    if(type IN ('model', 'respond'), 'openai', ''),
-    if(type IN ('model', 'respond'), model, ''),
-    if(type = 'tool', tool, ''),
-    multiIf(type = 'respond', 'stop', type = 'model', 'tool_call', ''),
-    if(type IN ('model', 'respond'), concat('resp_', toString(chance)), ''),
-    if(type IN ('model', 'respond'), 200 + chance % 4000, NULL),
-    if(type IN ('model', 'respond'), 20 + chance % 400, NULL),
-    if(type IN ('model', 'respond'), toDecimal64((chance % 90000) / 1e7, 9), NULL),
-    concat('tenant-', toString(run % 5)),
-    toDateTime(4294967295)
+    if(failed, 'Error', 'Unset') AS StatusCode,
+    trace AS RunId,
+    if(span = 0, if(has_failure, 'partial', 'success'), '') AS RunStatus,
+    concat('agent-', toString(run % 20)) AS AgentName,
+    concat('1.', toString(run % 4)) AS AgentVersion,
+    type AS StepType,
+    '' AS StepName,
+    if(failed, 'tool', '') AS FailureType,
+    if(failed, code, '') AS FailureCode,
+    if(failed, code, '') AS FailureRule,
+    transform(type, ['agent', 'tool', 'retrieve'], ['invoke_agent', 'execute_tool', 'retrieval'], 'chat') AS Operation,
+    if(type IN ('model', 'respond'), 'openai', '') AS Provider,
+    if(type IN ('model', 'respond'), model, '') AS Model,
+    if(type = 'tool', tool, '') AS ToolName,
+    multiIf(type = 'respond', 'stop', type = 'model', 'tool_call', '') AS FinishReason,
+    if(type IN ('model', 'respond'), concat('resp_', toString(chance)), '') AS ResponseId,
+    if(type IN ('model', 'respond'), 200 + chance % 4000, NULL) AS InputTokens,
+    if(type IN ('model', 'respond'), 20 + chance % 400, NULL) AS OutputTokens,
+    if(type IN ('model', 'respond'), toDecimal64((chance % 90000) / 1e7, 9), NULL) AS CostUsd,
+    concat('tenant-', toString(run % 5)) AS TenantId,
+    toUInt32(4294967295) AS ExpiresAt
 FROM (
     -- Runs that began before are still going on.
     SELECT
@@ -83,9 +89,6 @@ FROM (
 )
 WHERE toUnixTimestamp64Nano(Timestamp) + Duration >= {from_ns}
     AND toUnixTimestamp64Nano(Timestamp) + Duration < {until_ns}
-SETTINGS
-    max_insert_block_size = 200000, min_insert_block_size_rows = 200000, max_threads = 1,
-    insert_deduplicate = 1, deduplicate_blocks_in_dependent_materialized_views = 1
 """
 
 
@@ -94,10 +97,13 @@ def fill(client: Client, spans: int, days: float = DAYS) -> Iterator[int]:
     runs = spans // SPANS_A_RUN
     step_ns = int(days * 86400 * 1e9 / max(runs, 1))
     start_ns = time.time_ns() - runs * step_ns - _LONGEST_NS
+    steps = StepWriter(
+        ClickHouseSteps(client, _TIMEOUT_SECONDS, embedded=True), RecentRuns(), is_shared=False
+    )
     for first in range(0, runs, _INSERT_RUNS):
         count = min(_INSERT_RUNS, runs - first)
-        client.command(
-            _INSERT.format(
+        rows = client.query_arrow(
+            _SPANS.format(
                 first_run=first,
                 runs=count,
                 before=1 + _LONGEST_NS // step_ns,
@@ -105,6 +111,16 @@ def fill(client: Client, spans: int, days: float = DAYS) -> Iterator[int]:
                 start_ns=start_ns,
                 from_ns=start_ns + first * step_ns if first else 0,
                 until_ns=start_ns + (first + count) * step_ns + (0 if first + count < runs else _LONGEST_NS),
-            )
+            ),
+            settings=AS_ARROW,
         )
+        _store(client, steps, rows)
         yield (first + count) * SPANS_A_RUN
+
+
+def _store(client: Client, steps: StepWriter, rows: pa.Table) -> None:
+    """As the exporter does."""
+    spans = spans_of(TRACES_TABLE, rows)
+    assert spans is not None
+    steps.write(spans)
+    insert(client, TRACES_TABLE, rows, settings(_TIMEOUT_SECONDS), embedded=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from agenttracer.exporters.clickhouse.insertion import insert, settings
+from agenttracer.exporters.clickhouse.steps import recent
 from agenttracer.schemas.batch import Signal
 from agenttracer.schemas.flatten import flatten
 from tests.accuracy.corpus import captures
@@ -20,7 +20,7 @@ from tests.processing import classify, normalize, process
 
 CAPTURES = captures()
 INSERTS = 7
-WHOLE, DEALT_OUT = "whole", "dealt out"
+WHOLE, DEALT_OUT, FORGOTTEN = "whole", "dealt out", "dealt out and forgotten"
 STEPS = (
     "TenantId, RunId, TraceId, SpanId, ParentSpanId, StepSequence, StepType, StepName, AgentName, Provider, Model, "
     "ToolName, Attempt, StartTime, DurationMs, Status, FailureType, FailureCode, InputTokens, OutputTokens, CostUsd"
@@ -60,13 +60,18 @@ def _plain(of: Any) -> pa.DataType:
 def views(
     flattened: Mapping[str, pa.Table], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, list[tuple[Any, ...]]]]:
-    """What the views say when everything comes at once, and when rows come in any order, logs before or after."""
+    """What the views say when everything comes at once, and when rows come in any order, logs before or after: with
+    earlier rows in memory, and in the store alone."""
     found = {}
-    for how in (WHOLE, DEALT_OUT):
-        with exporting(f"chdb://{tmp_path_factory.mktemp('store')}", ttl=0) as store:
+    for how in (WHOLE, DEALT_OUT, FORGOTTEN):
+        held = 0 if how == FORGOTTEN else recent.MAX_ROWS
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            exporting(f"chdb://{tmp_path_factory.mktemp('store')}", ttl=0) as store,
+        ):
+            patch.setattr(recent, "MAX_ROWS", held)
             for number, (table, rows) in enumerate(_inserts(flattened, how)):
-                known_by = {**settings(60), "insert_deduplication_token": f"{number}"}
-                insert(store.client, table, rows, known_by, embedded=True)
+                store.insert(table, rows, f"{number}")
             found[how] = {
                 "steps": store.rows(f"SELECT {STEPS} FROM agent_steps"),
                 "failures": store.rows("SELECT * FROM agent_failures"),
@@ -90,11 +95,12 @@ def _inserts(flattened: Mapping[str, pa.Table], how: str) -> Iterator[tuple[str,
 
 
 @pytest.mark.parametrize("view", ["steps", "failures", "runs"])
+@pytest.mark.parametrize("how", [DEALT_OUT, FORGOTTEN])
 def test_how_rows_are_dealt_out_to_inserts_changes_nothing(
-    views: dict[str, dict[str, list[tuple[Any, ...]]]], view: str
+    views: dict[str, dict[str, list[tuple[Any, ...]]]], how: str, view: str
 ) -> None:
     """One row less, or told otherwise, and this fails."""
-    whole, dealt_out = (Counter(map(repr, views[how][view])) for how in (WHOLE, DEALT_OUT))
+    whole, dealt_out = (Counter(map(repr, views[each][view])) for each in (WHOLE, how))
     assert [] == sorted((whole - dealt_out) + (dealt_out - whole))
 
 

@@ -160,12 +160,12 @@ def test_what_was_broken_off_is_finished(data: Path, capsys: Capture) -> None:
     store(data, call(1, "openai", "gpt-4o", InputTokens=1000))
     asked(capsys)
     with open_store(f"chdb://{data}/clickhouse", "default") as opened:
-        opened.run("ALTER TABLE agent_spans UPDATE CostUsd = 9 WHERE 1 SETTINGS mutations_sync = 2")
+        opened.run("ALTER TABLE agent_step_spans UPDATE OwnCostUsd = 9 WHERE 1 SETTINGS mutations_sync = 2")
 
     asked(capsys)
 
     with open_store(f"chdb://{data}/clickhouse", "default") as opened:
-        assert [{"CostUsd": Decimal("0.0025")}] == opened.rows("SELECT CostUsd FROM agent_spans", {})
+        assert [{"CostUsd": Decimal("0.0025")}] == opened.rows("SELECT CostUsd FROM agent_steps", {})
 
 
 def test_a_summary_by_model(data: Path, capsys: Capture) -> None:

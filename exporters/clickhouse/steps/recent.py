@@ -1,0 +1,98 @@
+"""The runs that were written lately, in memory: their next spans will be folded together with these.
+
+    run ─▶ which rows of which table        a bit for each run that was ever here, or is in the store
+                                             └─ the store is asked for its rows
+
+A run that is in neither is new. Only so many rows are held, the newest, and none for longer than two minutes: what
+changes stored rows otherwise (``reprice``) leaves runs alone that were seen since.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from agenttracer.collector.folding.runs import Run
+
+MAX_ROWS = 100_000
+MAX_AGE_SECONDS = 120.0
+_BITS = 1 << 27  # 16 MiB: of a million runs, one new run in a hundred is looked for in vain
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Rows that were written together."""
+
+    rows: pa.Table
+    runs: Sequence[Run]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the rows of a run are."""
+
+    written: _Written
+    numbers: npt.NDArray[np.int64]
+
+
+class RecentRuns:
+    """Rows of ``agent_step_spans``: all of a run, or none."""
+
+    def __init__(self) -> None:
+        self._written: deque[_Written] = deque()  # the oldest first
+        self._places: dict[Run, _Place] = {}
+        self._held = 0
+        self._known: npt.NDArray[np.uint8] = np.zeros(_BITS // 8, np.uint8)
+
+    def find(self, runs: Sequence[Run]) -> tuple[list[pa.Table], list[Run]]:
+        """The rows of those runs that are here, and the runs that may be in the store alone."""
+        found: dict[int, tuple[pa.Table, list[npt.NDArray[np.int64]]]] = {}
+        others = []
+        for run in runs:
+            if (place := self._places.get(run)) is None:
+                others.append(run)
+            else:
+                rows = place.written.rows
+                found.setdefault(id(rows), (rows, []))[1].append(place.numbers)
+        tables = [rows.take(pa.array(np.concatenate(numbers))) for rows, numbers in found.values()]
+        return tables, self._known_of(others)
+
+    def put(self, rows: pa.Table, runs: Sequence[Run], numbers: Sequence[npt.NDArray[np.int64]]) -> None:
+        """Keep the rows: of each run all that there are, by their numbers. What was here of the same runs goes."""
+        written = _Written(rows, runs, time.monotonic())
+        self._places.update((run, _Place(written, own)) for run, own in zip(runs, numbers, strict=True))
+        self._written.append(written)
+        self._held += rows.num_rows
+        while self._written and (
+            self._held > MAX_ROWS or written.time - self._written[0].time > MAX_AGE_SECONDS
+        ):
+            self._forget(self._written.popleft())
+
+    def know(self, numbers: Iterable[int]) -> None:
+        """That the runs of these numbers, see ``number_of``, are in the store."""
+        bits = np.fromiter(numbers, np.uint32) & np.uint32(_BITS - 1)
+        np.bitwise_or.at(self._known, bits >> 3, np.uint8(1) << (bits & 7).astype(np.uint8))
+
+    def _known_of(self, runs: Sequence[Run]) -> list[Run]:
+        bits = np.fromiter(map(number_of, runs), np.uint32, len(runs)) & np.uint32(_BITS - 1)
+        known = (self._known[bits >> 3] >> (bits & 7).astype(np.uint8)) & 1
+        return [runs[place] for place in np.flatnonzero(known).tolist()]
+
+    def _forget(self, oldest: _Written) -> None:
+        self._held -= oldest.rows.num_rows
+        for run in oldest.runs:
+            if self._places[run].written is oldest:
+                del self._places[run]
+
+
+def number_of(run: Run) -> int:
+    """ClickHouse's ``CRC32(RunId)``: two runs of the same number cost a question too many, no more."""
+    return zlib.crc32(run[1].encode())

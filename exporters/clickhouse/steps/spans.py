@@ -1,0 +1,52 @@
+"""From the rows of an insert to what a fold takes: spans of runs, and log records that say something about one."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agenttracer.schemas.clickhouse_tables import LOGS_TABLE, TRACES_TABLE
+from agenttracer.schemas.columns import STRINGS
+from agenttracer.schemas.steps import SPANS
+
+_TELLING = ("FailureCode", "Model", "FinishReason", "ResponseId")
+
+
+def spans_of(table: str, rows: pa.Table) -> pa.Table | None:
+    """The columns ``SPANS`` of the rows for a ClickHouse table; None if none of them is any step's business."""
+    if table not in (TRACES_TABLE, LOGS_TABLE):
+        return None
+    telling = _is_said(rows, "RunId")
+    if table == LOGS_TABLE:
+        says = pc.is_valid(rows.column("InputTokens"))
+        for name in _TELLING:
+            says = pc.or_(says, _is_said(rows, name))
+        telling = pc.and_(pc.and_(telling, _is_said(rows, "SpanId")), says)
+    if not pc.any(telling).as_py():
+        return None
+    if not pc.all(telling).as_py():
+        rows = rows.filter(telling)
+    return pa.table([_column(rows, table, field) for field in SPANS], schema=SPANS)
+
+
+def _is_said(rows: pa.Table, name: str) -> pa.ChunkedArray:
+    return pc.not_equal(rows.column(name), "")
+
+
+def _column(rows: pa.Table, table: str, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+    if field.name == "IsLog":
+        return pa.repeat(pa.scalar(table == LOGS_TABLE), rows.num_rows)
+    if field.name not in rows.schema.names:
+        return _nothing(field, rows.num_rows)
+    column = rows.column(field.name)
+    if field.type == STRINGS and not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    return column if column.type == field.type else column.cast(field.type)
+
+
+def _nothing(field: pa.Field, rows: int) -> pa.Array:
+    if field.nullable:
+        return pa.nulls(rows, field.type)
+    if field.type == STRINGS:
+        return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([""]))
+    return pa.repeat(pa.scalar("" if pa.types.is_string(field.type) else 0).cast(field.type), rows)

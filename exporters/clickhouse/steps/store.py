@@ -1,0 +1,79 @@
+"""The rows of steps in ClickHouse: written, and read again to be folded with what came later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import uuid4
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from agenttracer.collector.folding.runs import Run
+from agenttracer.exporters.clickhouse.failures import failure
+from agenttracer.exporters.clickhouse.insertion import insert, literal, settings
+from agenttracer.schemas.steps import RUNS_TABLE, STEPS_TABLE, STORED
+
+_RUNS_A_QUERY = 1000  # within max_query_size
+AS_ARROW = {
+    "output_format_arrow_string_as_string": 1,
+    "output_format_arrow_low_cardinality_as_dictionary": 1,
+    "output_format_arrow_use_signed_indexes_for_dictionary": 1,
+    "do_not_merge_across_partitions_select_final": 1,
+}
+
+
+class ClickHouseSteps:
+    """One a client; its errors are ``Unavailable`` and ``Rejected``."""
+
+    def __init__(self, client: Client, timeout_seconds: float, *, embedded: bool) -> None:
+        self._client = client
+        self._embedded = embedded
+        # No row is twice in an insert.
+        self._settings = {**settings(timeout_seconds), "optimize_on_insert": 0}
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Durable on return."""
+        if not rows.num_rows:
+            return
+        # Known by nothing: a row that comes again replaces the other, and known by its contents one that had been
+        # erased, or changed and changed back, would not come at all.
+        anew = {**self._settings, "insert_deduplication_token": uuid4().hex}
+        try:
+            insert(self._client, table, rows, anew, embedded=self._embedded)
+        except (ClickHouseError, OSError) as error:
+            # Without its cause: ClickHouse's messages quote rows.
+            raise failure(error, table, rows.num_rows) from None
+
+    def rows_of(self, runs: Sequence[Run], most: int) -> pa.Table:
+        """The rows of these runs, the newest version of each, so many a run at most."""
+        found = [STORED.empty_table()]
+        for start in range(0, len(runs), _RUNS_A_QUERY):
+            tenants, ids = zip(*runs[start : start + _RUNS_A_QUERY], strict=True)
+            found.append(
+                self._arrow(
+                    f"SELECT {', '.join(STORED.names)} FROM {STEPS_TABLE} FINAL WHERE TenantId IN ({_listed(tenants)}) "
+                    f"AND RunId IN ({_listed(ids)}) LIMIT {most} BY TenantId, RunId"
+                )
+            )
+        return pa.concat_tables(found)
+
+    def known_runs(self) -> Iterator[list[int]]:
+        """The numbers of all runs, some at a time; see ``number_of``."""
+        try:
+            with self._client.query_arrow_stream(f"SELECT CRC32(RunId) FROM {RUNS_TABLE}") as blocks:
+                for block in blocks:
+                    yield block.column(0).to_pylist()
+        except (ClickHouseError, OSError) as error:
+            raise failure(error, RUNS_TABLE, 0) from None
+
+    def _arrow(self, sql: str) -> pa.Table:
+        try:
+            rows = self._client.query_arrow(sql, settings=AS_ARROW)
+        except (ClickHouseError, OSError) as error:
+            raise failure(error, STEPS_TABLE, 0) from None
+        return rows.cast(STORED)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(map(literal, dict.fromkeys(texts)))
