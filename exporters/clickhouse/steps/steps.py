@@ -38,7 +38,9 @@ def steps_of(rows: Rows, tree: Tree, kinds: Kinds, told: Numbers, calls: Numbers
     """The calls of which a row has a step type; ``told`` are they before those with one answer became one."""
     typed = np.flatnonzero(kinds.codes)
     begins = firsts(calls[typed], typed, len(rows))
-    inwards = np.argsort(2 * rows.is_log.astype(np.uint8) + (tree.spans != told), kind="stable")
+    # Of logs those of the step's own span come first, those of spans that never came last.
+    is_inner = (tree.spans != told) | rows.is_log[tree.spans]
+    inwards = np.argsort(2 * rows.is_log.astype(np.uint8) + is_inner, kind="stable")
     inwards = inwards[begins[calls[inwards]] >= 0]
     outermost = firsts(calls[inwards], inwards, len(rows))
     steps = np.sort(outermost[outermost >= 0])
