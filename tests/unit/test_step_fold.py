@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from agenttracer.exporters.clickhouse.steps.fold import fold
+from agenttracer.exporters.clickhouse.steps.sums import sums
 from agenttracer.schemas.steps import SPANS, STEP
 from tests.step_rows import START_NS, log, span, steps, table
 
@@ -373,11 +374,12 @@ def test_no_rows_are_no_steps() -> None:
 
 
 def test_strings_may_be_encoded_in_any_way() -> None:
-    """Plain, in chunks with dictionaries of their own, in dictionaries that hold a string twice."""
-    rows = table(
-        [span("a", "", "model", Model="m"), span("b", "", "tool", 1, Model="n"), span("c", "b", "tool", 2)]
+    """Plain, in chunks with dictionaries of their own, in dictionaries that hold a string twice or for nothing."""
+    first, others = (
+        span("a", "", "model", Model="m"),
+        [span("b", "", "tool", 1, Model="n"), span("c", "b", "tool", 2)],
     )
-    expected = fold(rows)
+    rows = table([first, *others])
     plain = pa.table(
         [
             column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
@@ -385,11 +387,15 @@ def test_strings_may_be_encoded_in_any_way() -> None:
         ],
         names=rows.column_names,
     )
-    chunks = pa.concat_tables([table([span("a", "", "model", Model="m")]), rows.slice(1)])
-    twice = pa.DictionaryArray.from_arrays(pa.array([2, 1, 0], pa.int32()), pa.array(["", "n", "m", "m", ""]))
+    chunks = pa.concat_tables([table([first]), table(others)])
+    twice = pa.DictionaryArray.from_arrays(
+        pa.array([2, 1, 0], pa.int32()), pa.array(["", "n", "m", "m", "x"])
+    )
     doubled = rows.set_column(SPANS.get_field_index("Model"), SPANS.field("Model"), twice)
+    expected = fold(rows)
 
     for variant in (plain, chunks, doubled):
         folded = fold(variant)
         assert STEP == folded.schema
         assert expected.to_pylist() == folded.to_pylist()
+        assert sums(rows, expected).to_pylist() == sums(variant, folded).to_pylist()

@@ -55,8 +55,9 @@ def _passed_on(
     """Which of the rows that failed are of a call that got its failure from inside."""
     has_failed = np.zeros(len(rows), bool)
     has_failed[tree.spans[failed]] = True
-    above = nearest(tree.parents, has_failed)[failed]
-    inside = (above >= 0) & (told[above] != calls[failed])
+    above = nearest(tree.parents, has_failed)[tree.spans[failed]]
+    # What a log says is its span's own failure; only a span's word says where else it went.
+    inside = (above >= 0) & ~rows.is_log[failed] & (told[above] != calls[failed])
     got, code = told[above[inside]], codes[failed[inside]]
     has_got = np.zeros(len(rows), bool)
     has_got[got] = True

@@ -65,10 +65,10 @@ def sums(spans: pa.Table, steps: pa.Table) -> pa.Table:
     everyone = np.ones(len(run), bool)
     expires = np.zeros(of.count, np.uint32)
     np.maximum.at(expires, run, numbers(spans.column("ExpiresAt")))
-    one_each = pa.array(firsts(run, np.arange(len(run)), of.count))
+    one_each = spans.select(["TenantId", "RunId"]).take(pa.array(firsts(run, np.arange(len(run)), of.count)))
     columns = {
-        "TenantId": array(spans.column("TenantId")).take(one_each),
-        "RunId": array(spans.column("RunId")).take(one_each),
+        "TenantId": array(one_each.column("TenantId").cast(pa.string())).dictionary_encode(),
+        "RunId": one_each.column("RunId"),
         "ExpiresAt": pa.array(expires),
         "Spans": pa.array(of.number(everyone)),
         **_of_steps(spans, steps, of),
@@ -137,6 +137,6 @@ def _first_failures(spans: pa.Table, steps: pa.Table, at: Numbers, runs: _Runs) 
     first = firsts(runs.run[at], at, runs.count)
     source = pa.array(first, mask=first < 0)
     return {
-        name: array(steps.column(name)).take(source).dictionary_decode().fill_null("")
+        name: array(steps.column(name)).take(source).cast(pa.string()).fill_null("")
         for name in ("FailureType", "FailureCode")
     }
