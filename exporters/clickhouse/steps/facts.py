@@ -20,6 +20,7 @@ from agenttracer.schemas.steps import STEP
 _MODEL, _RESPOND = TYPES.index("model") + 1, TYPES.index("respond") + 1
 _STOP = 1
 _TEXTS = "StepName AgentName Provider Model ToolName FinishReason".split()
+_NUMBERS = "InputTokens OutputTokens CostUsd".split()
 _FAILURE_TYPES = ("orchestration", *sorted(set(TYPE_OF_STEP.values())))
 _FAILURE_TYPE_OF = np.array(
     [1 + _FAILURE_TYPES.index(TYPE_OF_STEP.get(name, "orchestration")) for name in ("", *TYPES, "any other")]
@@ -31,20 +32,12 @@ def facts_of(
 ) -> pa.Table:
     """The columns of ``steps.STEP``, row by row for the table ``spans``."""
     placed = Placed(len(rows), rows.order[steps.rows])
-    columns = {"IsStep": placed.flags(True)}
-    said: dict[str, Numbers] = {}
-    for name in _TEXTS:
-        words = texts(spans.column(name), *(["stop"] if name == "FinishReason" else []))
-        codes = words.codes[rows.order]
-        said[name] = codes[steps.first(codes != 0)]
-        columns[name] = placed.texts(said[name], words.values)
-    for name in ("InputTokens", "OutputTokens", "CostUsd"):
-        source = steps.first(_is_known(spans.column(name), rows))
-        columns[name] = placed.taken(spans.column(name), rows.order[source])
+    said, columns = _said(spans, rows, steps, placed)
     own = kinds.codes[steps.rows]
     has_failed = failures.has_failed[steps.calls]
     types = _types(rows, tree, kinds, steps, said["FinishReason"] == _STOP, has_failed)
     columns["StepType"] = placed.texts(types, kinds.types.values)
+    columns["IsStep"] = placed.flags(True)
     columns["HasFailed"] = placed.flags(has_failed)
     reasons = failures.rows[steps.calls]
     columns |= _failure_columns(spans, rows, failures, reasons, own, placed)
@@ -63,6 +56,23 @@ def facts_of(
     places = _known(spans.column("StepSequence"), rows.order[steps.rows], steps.places)
     columns["StepSequence"] = placed.numbers(places, pa.int32())
     return pa.table([columns[field.name] for field in STEP], schema=STEP)
+
+
+def _said(
+    spans: pa.Table, rows: Rows, steps: Steps, placed: Placed
+) -> tuple[dict[str, Numbers], dict[str, pa.Array]]:
+    """The texts of each step as codes; and, with the numbers that may be null, as columns."""
+    said: dict[str, Numbers] = {}
+    columns: dict[str, pa.Array] = {}
+    for name in _TEXTS:
+        words = texts(spans.column(name), *(["stop"] if name == "FinishReason" else []))
+        codes = words.codes[rows.order]
+        said[name] = codes[steps.first(codes != 0)]
+        columns[name] = placed.texts(said[name], words.values)
+    for name in _NUMBERS:
+        source = steps.first(_is_known(spans.column(name), rows))
+        columns[name] = placed.taken(spans.column(name), rows.order[source])
+    return said, columns
 
 
 def _types(

@@ -41,7 +41,7 @@ def in_order(spans: pa.Table) -> Rows:
 
 def _by_start(groups: Numbers, starts: Numbers) -> Numbers:
     first, width = int(starts.min()), int(starts.max()) - int(starts.min()) + 1
-    if (int(groups.max()) + 1) * width > _MANY:
+    if (int(groups.max()) + 1) * width >= _MANY:
         return np.lexsort((starts, groups))
     return np.argsort(groups * width + (starts - first))
 

@@ -22,9 +22,6 @@ class Steps:
     _several: Numbers  # the rows of steps that have more than one, the outermost last
     _of: Numbers  # and the step of each of them
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
     def first(self, says: Mask) -> Numbers:
         """For each step the outermost of its rows that say something; the outermost of all where none does."""
         found = self.rows.copy()
