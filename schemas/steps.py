@@ -75,7 +75,7 @@ STEP = pa.schema(
         pa.field("CostUsd", COST),
     ]
 )
-"""A fold's output, row by row; the defaults of the types where ``IsStep`` is false."""
+"""A fold's output, row by row; where ``IsStep`` is false, the defaults of the types and the row's own agent."""
 
 SUMS = pa.schema(
     [

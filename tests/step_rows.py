@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from agenttracer.exporters.clickhouse.steps.fold import fold
-from agenttracer.exporters.clickhouse.steps.sums import sums
+from agenttracer.collector.folding.fold import fold
+from agenttracer.collector.folding.sums import sums
 from agenttracer.schemas.steps import SPANS
 
 Row = Mapping[str, Any]

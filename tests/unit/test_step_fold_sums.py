@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from agenttracer.exporters.clickhouse.steps.sums import sums
+from agenttracer.collector.folding.sums import sums
 from agenttracer.schemas.steps import SPANS, STEP, SUMS
 from tests.step_rows import START_NS, log, span, total, totals
 

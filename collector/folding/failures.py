@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from agenttracer.exporters.clickhouse.steps.columns import Mask, Numbers, Texts, texts
-from agenttracer.exporters.clickhouse.steps.order import Rows
-from agenttracer.exporters.clickhouse.steps.tree import Tree, nearest
+from agenttracer.collector.folding.columns import Mask, Numbers, Texts, texts
+from agenttracer.collector.folding.order import Rows
+from agenttracer.collector.folding.tree import Tree, nearest
 from agenttracer.schemas.failures import OWN_CODES, SOFT_CODES
 
 _ERROR = 1

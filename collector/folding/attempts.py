@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agenttracer.exporters.clickhouse.steps.columns import Mask, Numbers, combined
+from agenttracer.collector.folding.columns import Mask, Numbers, combined
 
 
 def attempts(

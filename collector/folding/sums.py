@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.exporters.clickhouse.steps.columns import (
+from agenttracer.collector.folding.columns import (
     Mask,
     Numbers,
     array,

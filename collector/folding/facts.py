@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from agenttracer.exporters.clickhouse.steps.attempts import attempts
-from agenttracer.exporters.clickhouse.steps.calls import MODEL, TYPES, Kinds
-from agenttracer.exporters.clickhouse.steps.columns import Mask, Numbers, array, texts
-from agenttracer.exporters.clickhouse.steps.failures import Failures
-from agenttracer.exporters.clickhouse.steps.order import Rows
-from agenttracer.exporters.clickhouse.steps.placed import Placed
-from agenttracer.exporters.clickhouse.steps.steps import Steps
-from agenttracer.exporters.clickhouse.steps.tree import Tree
-from agenttracer.schemas.columns import TIME
+from agenttracer.collector.folding.attempts import attempts
+from agenttracer.collector.folding.calls import MODEL, TYPES, Kinds
+from agenttracer.collector.folding.columns import Mask, Numbers, array, texts
+from agenttracer.collector.folding.failures import Failures
+from agenttracer.collector.folding.order import Rows
+from agenttracer.collector.folding.placed import Placed
+from agenttracer.collector.folding.steps import Steps
+from agenttracer.collector.folding.tree import Tree
 from agenttracer.schemas.failures import TYPE_OF_STEP
 from agenttracer.schemas.steps import STEP
 
@@ -68,7 +67,9 @@ def _said(
         words = texts(spans.column(name), *(["stop"] if name == "FinishReason" else []))
         codes = words.codes[rows.order]
         said[name] = codes[steps.first(codes != 0)]
-        columns[name] = placed.texts(said[name], words.values)
+        # An index over agents must find every version of a row, also those in which it is no step.
+        others = words.codes if name == "AgentName" else None
+        columns[name] = placed.texts(said[name], words.values, others)
     for name in _NUMBERS:
         source = steps.first(_is_known(spans.column(name), rows))
         columns[name] = placed.taken(spans.column(name), rows.order[source])
@@ -104,8 +105,7 @@ def _failure_columns(
     failed = reasons >= 0
     if not failed.any():
         blank = placed.blank()
-        times = placed.numbers(np.zeros(len(failed), np.int64), TIME)
-        return {"FailureCode": blank, "FailureType": blank, "FailureRule": blank, "FailedTime": times}
+        return {"FailureCode": blank, "FailureType": blank, "FailureRule": blank}
     said = rows.order[reasons]
     kinds = texts(spans.column("FailureType"), *_FAILURE_TYPES)
     rules = texts(spans.column("FailureRule"))
@@ -115,7 +115,6 @@ def _failure_columns(
         "FailureCode": placed.texts(failures.texts.codes[said] * failed, failures.texts.values),
         "FailureType": placed.texts(np.where(own, own, by_step) * failed, kinds.values),
         "FailureRule": placed.texts(rules.codes[said] * failed, rules.values),
-        "FailedTime": placed.numbers(rows.starts[reasons] * failed, TIME),
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.exporters.clickhouse.steps.columns import (
+from agenttracer.collector.folding.columns import (
     Mask,
     Numbers,
     Texts,
@@ -21,8 +21,8 @@ from agenttracer.exporters.clickhouse.steps.columns import (
     firsts,
     texts,
 )
-from agenttracer.exporters.clickhouse.steps.order import Rows
-from agenttracer.exporters.clickhouse.steps.tree import Tree, nearest
+from agenttracer.collector.folding.order import Rows
+from agenttracer.collector.folding.tree import Tree, nearest
 
 TYPES = ("other", "plan", "model", "respond", "tool", "retrieve", "memory", "agent")
 """Step types by code, from 1 on."""

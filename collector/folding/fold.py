@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from agenttracer.exporters.clickhouse.steps.calls import kinds_of, same_answers, told_calls
-from agenttracer.exporters.clickhouse.steps.facts import facts_of
-from agenttracer.exporters.clickhouse.steps.failures import failures_of
-from agenttracer.exporters.clickhouse.steps.order import in_order
-from agenttracer.exporters.clickhouse.steps.steps import steps_of
-from agenttracer.exporters.clickhouse.steps.tree import tree_of
+from agenttracer.collector.folding.calls import kinds_of, same_answers, told_calls
+from agenttracer.collector.folding.facts import facts_of
+from agenttracer.collector.folding.failures import failures_of
+from agenttracer.collector.folding.order import in_order
+from agenttracer.collector.folding.steps import steps_of
+from agenttracer.collector.folding.tree import tree_of
 from agenttracer.schemas.steps import STEP
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.exporters.clickhouse.steps.columns import Mask, Numbers, array, flags, numbers, runs
+from agenttracer.collector.folding.columns import Mask, Numbers, array, flags, numbers, runs
 
 _MANY = 2**63
 _TOLD_BEFORE = ("TenantId", "RunId", "IsLog", "Timestamp", "Duration", "ExpiresAt")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from agenttracer.exporters.clickhouse.steps.columns import Mask, Numbers, array
+from agenttracer.collector.folding.columns import Mask, Numbers, array
 
 
 class Placed:
@@ -16,10 +16,18 @@ class Placed:
     def __init__(self, count: int, rows: Numbers) -> None:
         self._count = count
         self._rows = rows
+        self._is_step = np.zeros(count, bool)
+        self._is_step[rows] = True
 
-    def texts(self, codes: Numbers, values: pa.StringArray) -> pa.DictionaryArray:
-        """Strings by code, of which 0 is the empty one."""
-        return pa.DictionaryArray.from_arrays(self._spread(codes, np.int32), values)
+    def texts(
+        self, codes: Numbers, values: pa.StringArray, others: Numbers | None = None
+    ) -> pa.DictionaryArray:
+        """Strings by code, of which 0 is the empty one; ``others`` has those of all rows, for the rows that are no
+        step."""
+        spread = self._spread(codes, np.int32)
+        if others is not None:
+            spread = np.where(self._is_step, spread, others.astype(np.int32))
+        return pa.DictionaryArray.from_arrays(spread, values)
 
     def blank(self) -> pa.DictionaryArray:
         """Nothing but empty strings."""
@@ -38,9 +46,7 @@ class Placed:
     def taken(self, column: pa.ChunkedArray, source: Numbers) -> pa.Array:
         """The values of a column's rows, also null; null in the rows that are no step."""
         indices = self._spread(source, np.int64)
-        is_null = np.ones(self._count, bool)
-        is_null[self._rows] = False
-        return array(column).take(pa.array(indices, mask=is_null))
+        return array(column).take(pa.array(indices, mask=~self._is_step))
 
     def _spread(self, values: Any, of: Any) -> np.ndarray:
         spread = np.zeros(self._count, of)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from agenttracer.exporters.clickhouse.steps.columns import Mask, Numbers, codes, combined, firsts
-from agenttracer.exporters.clickhouse.steps.order import Rows
+from agenttracer.collector.folding.columns import Mask, Numbers, codes, combined, firsts
+from agenttracer.collector.folding.order import Rows
 
 
 @dataclass(frozen=True, slots=True)

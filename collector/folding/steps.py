@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agenttracer.exporters.clickhouse.steps.calls import Kinds
-from agenttracer.exporters.clickhouse.steps.columns import Mask, Numbers, firsts
-from agenttracer.exporters.clickhouse.steps.order import Rows
-from agenttracer.exporters.clickhouse.steps.tree import Tree
+from agenttracer.collector.folding.calls import Kinds
+from agenttracer.collector.folding.columns import Mask, Numbers, firsts
+from agenttracer.collector.folding.order import Rows
+from agenttracer.collector.folding.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
