@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -39,12 +40,18 @@ _PORTS = {"GRPC": "grpc", "HTTP": "http", "PROMETHEUS": "prometheus", "HEALTH": 
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Ports that nobody listens on now, nor on the ones behind them, which a second worker may take. Connections are
+    given higher ones by the system."""
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(found) < count:
+            port = random.randrange(10_000, 32_000, 2)
+            sockets = [stack.enter_context(socket.socket()) for _ in range(2)]
+            with contextlib.suppress(OSError):
+                for each, number in zip(sockets, (port, port + 1), strict=True):
+                    each.bind(("127.0.0.1", number))
+                found.append(port)
+    return found
 
 
 class RunningCollector:

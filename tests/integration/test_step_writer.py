@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from agenttracer.exporters.clickhouse.steps.spans import spans_of
 from agenttracer.exporters.clickhouse.steps.store import ClickHouseSteps
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
 from agenttracer.schemas import migrate
+from agenttracer.schemas.batch import Signal
 from agenttracer.schemas.clickhouse_tables import TRACES_TABLE
 from agenttracer.schemas.flatten import flatten
 from agenttracer.schemas.steps import RUNS_TABLE
+from tests.accuracy.corpus import captures
 from tests.batches import make_batch
 from tests.clickhouse_store import Store, embedded_client, exporting
+from tests.processing import classify, normalize, price, process
 
 SECOND = 1_000_000_000
 T0 = 1_790_000_000 * SECOND
@@ -84,7 +88,7 @@ def writer_on(store: Store, *, is_shared: bool = False) -> tuple[StepWriter, Tro
     troubled, recent = Troubled(store.client, 60.0, embedded=True), RecentRuns()
     for numbers in troubled.known_runs():
         recent.know(numbers)
-    return StepWriter(troubled, recent, is_shared=is_shared), troubled
+    return StepWriter(troubled, None if is_shared else recent), troubled
 
 
 def test_only_what_changes_is_written_again(store: Store) -> None:
@@ -120,7 +124,7 @@ def test_a_write_that_failed_is_repeated(store: Store, fails: str) -> None:
 
 
 def test_two_writers_see_each_others_spans(store: Store) -> None:
-    """Parts of a run that come in by different collectors, each of which remembers its own alone."""
+    """Parts of a run that come in by different collectors: each looks for the others' when its own are there."""
     (one, _), (other, _) = (writer_on(store, is_shared=True) for _ in range(2))
     one.write(spans(INNER))
     other.write(spans(ROOT, OUTER))
@@ -139,19 +143,51 @@ def test_a_span_that_comes_twice_is_one_row(store: Store) -> None:
     assert [(4,)] == store.rows("SELECT max(Spans) FROM agent_step_spans")
 
 
-def test_of_a_very_long_run_new_spans_are_folded_by_themselves(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_very_long_run_is_summed_up_by_the_store(
+    store: Store, monkeypatch: pytest.MonkeyPatch, is_shared: bool
 ) -> None:
-    """So that what an insert costs has a limit: all steps are there, the sums stay as they were."""
+    """So that what an insert costs has a limit: its new spans are folded by themselves, all are counted once."""
     monkeypatch.setattr(writer, "MAX_RUN_SPANS", 3)
-    one, rows = writer_on(store)
-    many = [span(f"tool-{number}", "root", number, StepType="tool") for number in range(9)]
+    one, _ = writer_on(store, is_shared=is_shared)
+    many = [span(f"tool-{number}", "root", number, StepType="tool", InputTokens=1) for number in range(9)]
     for first in range(0, 9, 2):
         one.write(spans(*many[first : first + 2]))
+    one.write(spans(*many[7:9], OUTER))
     store.export(make_batch("traces", [ROOT], resources=[{"TenantId": "acme"}], token="t"))  # noqa: S106
-    assert 9 == rows.rows_written
-    assert [(10,)] == store.rows("SELECT count() FROM agent_steps")
-    assert [(4,)] == store.rows("SELECT Steps FROM agent_runs")
+    assert [(11,)] == store.rows("SELECT count() FROM agent_steps")
+    one.write(spans(ROOT))
+    assert [(11, 9, 1, 9)] == store.rows("SELECT Steps, ToolCalls, ModelCalls, InputTokens FROM agent_runs")
+
+
+def test_a_run_beside_a_long_one_is_folded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the very insert that makes the other one long."""
+    monkeypatch.setattr(writer, "MAX_RUN_SPANS", 3)
+    (one, _), (other, _) = (writer_on(store, is_shared=True) for _ in range(2))
+    one.write(spans(INNER))
+    many = [span(f"tool-{number}", "", number, StepType="tool", RunId="long") for number in range(5)]
+    other.write(spans(OUTER, *many))
+    assert [("outer", "gpt-4o", 7, 1)] == [row for row in steps(store) if not row[0].startswith("tool")]
+    query = "SELECT RunId, max(s.Sums).3 FROM agent_runs_state AS s GROUP BY RunId ORDER BY RunId"
+    assert [("long", 5), ("run", 1)] == store.rows(query)
+
+
+def test_the_store_sums_up_as_the_fold_does(tmp_path: Path) -> None:
+    """Runs of every framework come to the same, whoever adds them up."""
+    with exporting(f"chdb://{tmp_path}", ttl=0) as store:
+        for number, capture in enumerate(captures()[::4]):
+            for signal in (Signal.TRACES, Signal.LOGS):
+                if capture.path(signal).exists():
+                    batch = process(capture.decoded(signal), normalize(), classify(), price())
+                    store.export(replace(batch, token=f"{number} {signal}"))
+        query = (
+            "SELECT TenantId, RunId, max(s.Sums) AS Sums FROM agent_runs_state AS s GROUP BY TenantId, RunId"
+        )
+        sums = {(tenant, run): of for tenant, run, of in store.rows(query)}
+        assert len(sums) > 50
+        store.client.command("ALTER TABLE agent_runs_state DELETE WHERE 1 SETTINGS mutations_sync = 2")
+        ClickHouseSteps(store.client, 60.0, embedded=True).sum_up(sums)
+        assert sums == {(tenant, run): of for tenant, run, of in store.rows(query)}
 
 
 def test_what_was_stored_before_there_were_steps_is_folded(

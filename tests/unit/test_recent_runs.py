@@ -79,3 +79,11 @@ def test_rows_are_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> No
     now += recent.MAX_AGE_SECONDS + 1
     put(runs, rows("b1"), b=[0])
     assert ([], ["b1"]) == (found(runs, A), found(runs, B))
+
+
+def test_a_run_that_is_dropped_is_in_the_store_alone() -> None:
+    """Others of the same table stay, and forgetting them later is no trouble."""
+    runs = RecentRuns()
+    put(runs, rows("a1", "b1"), a=[0], b=[1])
+    runs.drop([A, C])
+    assert ([], ["b1"], ([], [A])) == (found(runs, A), found(runs, B), runs.find([A]))

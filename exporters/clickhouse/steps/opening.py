@@ -36,8 +36,9 @@ _BEFORE = "agent_spans"
 def open_steps(client: Client, options: ClickHouseOptions, who: str) -> StepWriter:
     """A writer that knows the runs of the store; ``who`` begins the ``StartError``'s sentence."""
     embedded = options.folder is not None
-    store, recent = ClickHouseSteps(client, options.timeout, embedded=embedded), RecentRuns()
-    writer = StepWriter(store, recent, is_shared=not embedded)
+    store = ClickHouseSteps(client, options.timeout, embedded=embedded)
+    recent = RecentRuns() if embedded else None
+    writer = StepWriter(store, recent)
     try:
         if not client.command(f"SELECT count() FROM {RECORDS} WHERE Name = '{_DONE}'"):
             _fold_earlier(client, writer, who)
@@ -45,7 +46,7 @@ def open_steps(client: Client, options: ClickHouseOptions, who: str) -> StepWrit
                 on_cluster = f" ON CLUSTER `{options.cluster_name}`" if options.cluster_name else ""
                 client.command(f"DROP TABLE IF EXISTS {_BEFORE}{on_cluster}")
             client.command(f"INSERT INTO {RECORDS} (Number, Name) VALUES ({_DONE_NUMBER}, '{_DONE}')")
-        if embedded:
+        if recent is not None:
             for numbers in store.known_runs():
                 recent.know(numbers)
     except (ClickHouseError, Unavailable, Rejected) as error:

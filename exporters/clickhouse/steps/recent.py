@@ -76,6 +76,11 @@ class RecentRuns:
         ):
             self._forget(self._written.popleft())
 
+    def drop(self, runs: Iterable[Run]) -> None:
+        """What is here of these runs is no longer all that there is."""
+        for run in runs:
+            self._places.pop(run, None)
+
     def know(self, numbers: Iterable[int]) -> None:
         """That the runs of these numbers, see ``number_of``, are in the store."""
         bits = np.fromiter(numbers, np.uint32) & np.uint32(_BITS - 1)
@@ -89,7 +94,8 @@ class RecentRuns:
     def _forget(self, oldest: _Written) -> None:
         self._held -= oldest.rows.num_rows
         for run in oldest.runs:
-            if self._places[run].written is oldest:
+            place = self._places.get(run)
+            if place is not None and place.written is oldest:
                 del self._places[run]
 
 

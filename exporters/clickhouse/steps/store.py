@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from agenttracer.collector.folding.runs import Run
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, literal, settings
+from agenttracer.exporters.clickhouse.steps.long_runs import SUMS_OF_RUN
 from agenttracer.schemas.steps import RUNS_TABLE, STEPS_TABLE, STORED
 
 _RUNS_A_QUERY = 1000  # within max_query_size
@@ -19,7 +20,9 @@ AS_ARROW = {
     "output_format_arrow_string_as_string": 1,
     "output_format_arrow_low_cardinality_as_dictionary": 1,
     "output_format_arrow_use_signed_indexes_for_dictionary": 1,
+    # As in the views.
     "do_not_merge_across_partitions_select_final": 1,
+    "use_skip_indexes_if_final_exact_mode": 0,
 }
 
 
@@ -57,6 +60,14 @@ class ClickHouseSteps:
                 )
             )
         return pa.concat_tables(found)
+
+    def sum_up(self, runs: Iterable[Run]) -> None:
+        """Write what each of these runs comes to, from all its rows that are stored; durable on return."""
+        for tenant, run in runs:
+            try:
+                self._client.command(SUMS_OF_RUN.format(tenant=literal(tenant), run=literal(run)))
+            except (ClickHouseError, OSError) as error:
+                raise failure(error, RUNS_TABLE, 1) from None
 
     def known_runs(self) -> Iterator[list[int]]:
         """The numbers of all runs, some at a time; see ``number_of``."""

@@ -3,19 +3,21 @@
 spans ─┬─ earlier ones of their runs: in memory, or in the store ─┬─▶ fold ─▶ rows that are new, or changed
        └──────────────────────────────────────────────────────────┘      └─▶ what each run comes to
 
-A repeated insert writes the same rows, which are stored once. Where others write too, their spans of the same runs are
-looked for once more when ours can be seen: of two writers at least one sees all.
+A repeated insert writes the same rows, which are stored once. Where others write, too, the earlier ones are looked for
+when ours can be seen already: of two writers at least one sees all.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
+from agenttracer.collector.folding.columns import Mask
 from agenttracer.collector.folding.fold import fold
 from agenttracer.collector.folding.rows import changed_steps, own_words, run_rows, stored
 from agenttracer.collector.folding.runs import Run, RunsOf, first_of_each
@@ -24,7 +26,9 @@ from agenttracer.exporters.clickhouse.steps.recent import RecentRuns, number_of
 from agenttracer.schemas.steps import RUNS_TABLE, SPANS, STEPS_TABLE, STORED
 
 MAX_RUN_SPANS = 50_000
-"""Of a run that has more, the spans of each insert are folded by themselves, and its sums stay as they are."""
+"""Of a run that has more, the spans of each insert are folded by themselves; the store sums them up."""
+
+_MAX_LONG_RUNS = 10_000
 
 
 class StepStore(Protocol):
@@ -36,41 +40,50 @@ class StepStore(Protocol):
     def rows_of(self, runs: Sequence[Run], most: int) -> pa.Table:
         """The rows of ``agent_step_spans`` of these runs, the newest version of each, so many a run at most."""
 
+    def sum_up(self, runs: Iterable[Run]) -> None:
+        """Write what each of these runs comes to, from all its rows that are stored; durable on return."""
+
 
 class StepWriter:
     """One a store; several threads may use it."""
 
-    def __init__(self, store: StepStore, recent: RecentRuns, *, is_shared: bool) -> None:
+    def __init__(self, store: StepStore, recent: RecentRuns | None) -> None:
+        """``recent`` is None where others write, too: they, or an erasure, may have changed what was here."""
         self._store = store
         self._recent = recent
-        self._is_shared = is_shared
+        self._long: set[Run] = set()
         self._lock = threading.Lock()  # who comes second must find what the first one wrote
 
     def write(self, spans: pa.Table) -> None:
         """Durable on return. ``spans``: the columns ``SPANS``; raises what the store raises."""
         with self._lock:
-            runs = RunsOf(spans).names
-            here, known = self._recent.find(runs)
-            stored, long = self._stored(known)
-            count = self._fold(spans, [*here, *stored], long)
-            if self._is_shared:
-                found, long = self._stored(runs)
-                if sum(rows.num_rows for rows in found) > count:
-                    self._fold(SPANS.empty_table(), found, long)
+            runs = [run for run in RunsOf(spans).names if run not in self._long]
+            if self._recent is not None:
+                here, known = self._recent.find(runs)
+                self._fold(spans, [*here, *self._stored(known)])
+            else:
+                counts = self._fold(spans, [])
+                stored = self._stored(runs)
+                self._store.sum_up(self._long.intersection(runs))  # found to be long now
+                if grown := [rows for rows in map(partial(_grown, counts), stored) if rows.num_rows]:
+                    self._fold(SPANS.empty_table(), grown)
 
-    def _stored(self, runs: Sequence[Run]) -> tuple[list[pa.Table], set[Run]]:
-        """What the store has of these runs; and those that are too long, of which nothing is taken."""
+    def _stored(self, runs: Sequence[Run]) -> list[pa.Table]:
+        """What the store has of these runs; of those that are too long nothing, from now on."""
         if not runs:
-            return [], set()
+            return []
         rows = self._store.rows_of(runs, MAX_RUN_SPANS + 1)
         of = RunsOf(rows)
         is_long = of.counts > MAX_RUN_SPANS
         if is_long.any():
+            if len(self._long) > _MAX_LONG_RUNS:
+                self._long.clear()
+            self._long.update(of.names[place] for place in np.flatnonzero(is_long).tolist())
             rows = rows.filter(pa.array(~is_long[of.codes]))
-        return [rows], {run for run, long in zip(of.names, is_long.tolist(), strict=True) if long}
+        return [rows]
 
-    def _fold(self, spans: pa.Table, earlier: list[pa.Table], long: set[Run]) -> int:
-        """Write what is new or has changed; how many rows the runs have now."""
+    def _fold(self, spans: pa.Table, earlier: list[pa.Table]) -> Mapping[Run, int]:
+        """Write what is new or has changed; how many rows each run has now."""
         new, before = spans.num_rows, pa.concat_tables([STORED.empty_table(), *earlier])
         spans = pa.concat_tables([spans, own_words(before)])
         places = first_of_each(spans)
@@ -82,14 +95,24 @@ class StepWriter:
         rows = stored(spans, steps, runs.counts[runs.codes])
         changed = pa.array(np.concatenate([np.arange(new), new + changed_steps(before, steps.slice(new))]))
         self._store.insert(STEPS_TABLE, rows if len(changed) == len(rows) else rows.take(changed))
-        kept = [run not in long for run in runs.names]
-        self._store.insert(RUNS_TABLE, run_rows(sums(spans, steps)).filter(pa.array(kept)))
-        self._remember(runs, rows, kept)
-        return len(spans)
+        is_short = np.array([run not in self._long for run in runs.names], bool)
+        self._store.insert(RUNS_TABLE, run_rows(sums(spans, steps)).filter(pa.array(is_short)))
+        self._store.sum_up(self._long.intersection(runs.names))
+        if self._recent is not None:
+            self._remember(self._recent, runs, rows, is_short)
+        return dict(zip(runs.names, runs.counts.tolist(), strict=True))
 
-    def _remember(self, runs: RunsOf, rows: pa.Table, kept: Sequence[bool]) -> None:
-        is_kept = np.asarray(kept, bool) & (runs.counts <= MAX_RUN_SPANS)
+    def _remember(self, recent: RecentRuns, runs: RunsOf, rows: pa.Table, is_short: Mask) -> None:
         numbers = np.split(np.argsort(runs.codes, kind="stable"), np.cumsum(runs.counts)[:-1])
-        places = np.flatnonzero(is_kept).tolist()
-        self._recent.put(rows, [runs.names[place] for place in places], [numbers[place] for place in places])
-        self._recent.know(map(number_of, runs.names))
+        is_short = is_short & (runs.counts <= MAX_RUN_SPANS)
+        places = np.flatnonzero(is_short).tolist()
+        recent.drop(runs.names[place] for place in np.flatnonzero(~is_short).tolist())
+        recent.put(rows, [runs.names[place] for place in places], [numbers[place] for place in places])
+        recent.know(map(number_of, runs.names))
+
+
+def _grown(counts: Mapping[Run, int], rows: pa.Table) -> pa.Table:
+    """The rows of runs that have more of them than was known."""
+    runs = RunsOf(rows)
+    known = np.array([counts.get(run, 0) for run in runs.names], np.int64)
+    return rows.filter(pa.array((runs.counts > known)[runs.codes]))

@@ -101,7 +101,7 @@ def check_store(ask: Ask, ledger: Ledger, counted: int | None = None) -> None:
     [[model_calls, steps]] = ask(
         "SELECT (SELECT countIf(StepType = 'model') FROM otel_traces), (SELECT sum(ModelCalls) FROM agent_runs)"
     )
-    assert model_calls == steps > 0
+    assert model_calls == steps > 0, f"{model_calls} spans, {steps} calls"
     if counted is not None:
         assert counted == len(times)
 
