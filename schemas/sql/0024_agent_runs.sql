@@ -17,7 +17,6 @@ AS SELECT
         tupleElement(Last, 'Rank') = 2 AND NOT IsGone, 'running',
         tupleElement(Sum, 'RootFailed') OR tupleElement(Sum, 'LastFailure') > tupleElement(Sum, 'LastSuccess'), 'failure',
         Failures > 0 OR tupleElement(Last, 'Rank') = 2, 'partial',
-        tupleElement(Sum, 'Spans') > 0, 'success',
         tupleElement(Last, 'Status')
     ) AS Status,
     coalesce(Started, Queued, Seen) AS StartTime,
