@@ -84,16 +84,11 @@ class StepWriter:
 
     def _fold(self, spans: pa.Table, earlier: list[pa.Table]) -> Mapping[Run, int]:
         """Write what is new or has changed; how many rows each run has now."""
-        new, before = spans.num_rows, pa.concat_tables([STORED.empty_table(), *earlier])
-        spans = pa.concat_tables([spans, own_words(before)])
-        places = first_of_each(spans)
-        if len(places) < len(spans):
-            old = places[places >= new] - new
-            new, before, spans = len(places) - len(old), before.take(old), spans.take(places)
-        spans = spans.unify_dictionaries().combine_chunks()
+        spans, before = _joined(spans, pa.concat_tables([STORED.empty_table(), *earlier]))
         runs, steps = RunsOf(spans), fold(spans)
         rows = stored(spans, steps, runs.counts[runs.codes])
-        changed = pa.array(np.concatenate([np.arange(new), new + changed_steps(before, steps.slice(new))]))
+        new = len(spans) - len(before)
+        changed = np.concatenate([np.arange(new), new + changed_steps(before, steps.slice(new))])
         self._store.insert(STEPS_TABLE, rows if len(changed) == len(rows) else rows.take(changed))
         is_short = np.array([run not in self._long for run in runs.names], bool)
         self._store.insert(RUNS_TABLE, run_rows(sums(spans, steps)).filter(pa.array(is_short)))
@@ -109,6 +104,16 @@ class StepWriter:
         recent.drop(runs.names[place] for place in np.flatnonzero(~is_short).tolist())
         recent.put(rows, [runs.names[place] for place in places], [numbers[place] for place in places])
         recent.know(map(number_of, runs.names))
+
+
+def _joined(spans: pa.Table, before: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Spans, and behind them the earlier ones, each once; and what was stored of the earlier ones."""
+    new = len(spans)
+    spans = pa.concat_tables([spans, own_words(before)])
+    places = first_of_each(spans)
+    if len(places) < len(spans):
+        spans, before = spans.take(places), before.take(places[places >= new] - new)
+    return spans.unify_dictionaries().combine_chunks(), before
 
 
 def _grown(counts: Mapping[Run, int], rows: pa.Table) -> pa.Table:
