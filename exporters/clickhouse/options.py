@@ -55,7 +55,9 @@ class Embedded(Options):
         ge=256,
         description="Most memory for inserts, merges and queries together. The process needs 300 MB besides.",
     )
-    background_threads: int = Field(default=2, ge=1, description="Threads that merge parts.")
+    background_threads: int = Field(
+        default=1, ge=1, description="Threads that merge parts; inserts wait for more of them."
+    )
 
 
 class ClickHouseQueueBatch(QueueBatch):
