@@ -25,7 +25,7 @@ from tests.benchmarks.stored_runs import fill
 _MIB = 1 << 20
 _LIMITS = {
     "max_server_memory_usage": 512 * _MIB,
-    "background_pool_size": 2,
+    "background_pool_size": 1,
     "mark_cache_size": 32 * _MIB,
     "index_mark_cache_size": 16 * _MIB,
     "primary_index_cache_size": 32 * _MIB,

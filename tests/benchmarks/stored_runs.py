@@ -97,9 +97,7 @@ def fill(client: Client, spans: int, days: float = DAYS) -> Iterator[int]:
     runs = spans // SPANS_A_RUN
     step_ns = int(days * 86400 * 1e9 / max(runs, 1))
     start_ns = time.time_ns() - runs * step_ns - _LONGEST_NS
-    steps = StepWriter(
-        ClickHouseSteps(client, _TIMEOUT_SECONDS, embedded=True), RecentRuns(), is_shared=False
-    )
+    steps = StepWriter(ClickHouseSteps(client, _TIMEOUT_SECONDS, embedded=True), RecentRuns())
     for first in range(0, runs, _INSERT_RUNS):
         count = min(_INSERT_RUNS, runs - first)
         rows = client.query_arrow(
