@@ -28,4 +28,8 @@ WHERE IsStep
 SETTINGS
     -- All versions of a row have its key, so they are in one partition, and in granules that an index finds together.
     do_not_merge_across_partitions_select_final = 1,
-    use_skip_indexes_if_final_exact_mode = 0
+    use_skip_indexes_if_final_exact_mode = 0,
+    -- FINAL reads all parts at once: with the usual blocks, those of a month take more than the embedded store has.
+    max_block_size = 4096,
+    max_read_buffer_size = 16384,
+    max_read_buffer_size_local_fs = 16384

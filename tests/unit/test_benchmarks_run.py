@@ -50,6 +50,26 @@ def test_the_sdks_costs_are_printed_and_written(tmp_path: Path) -> None:
     assert all({"plain", "agenttracer", "times"} == set(one) for one in written.values())
 
 
+def test_a_store_is_filled_and_asked(tmp_path: Path) -> None:
+    """A quick run asks questions of a small store, and each has an answer."""
+    figures = tmp_path / "figures.json"
+
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", "queries", "--json", figures],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (run.returncode, run.stderr)
+    written = json.loads(figures.read_text())["queries"]
+    assert 90_000 < written["stored_spans"] < 110_000
+    assert {"one run's steps", "a day's failures by code", "a day's slowest tools", "runs list"} < set(
+        written
+    )
+
+
 def test_no_two_requests_are_alike() -> None:
     """Other bytes, trace ids and span ids in each; the parents of a trace are in it."""
     requests = make_requests(4, 20)

@@ -23,6 +23,9 @@ AS_ARROW = {
     # As in the views.
     "do_not_merge_across_partitions_select_final": 1,
     "use_skip_indexes_if_final_exact_mode": 0,
+    "max_block_size": 4096,
+    "max_read_buffer_size": 16384,
+    "max_read_buffer_size_local_fs": 16384,
 }
 
 
@@ -49,16 +52,21 @@ class ClickHouseSteps:
             raise failure(error, table, rows.num_rows) from None
 
     def rows_of(self, runs: Sequence[Run], most: int) -> pa.Table:
-        """The rows of these runs, the newest version of each, so many a run at most."""
+        """The rows of these runs, the newest version of each, so many a run and day at most."""
         found = [STORED.empty_table()]
         for start in range(0, len(runs), _RUNS_A_QUERY):
             tenants, ids = zip(*runs[start : start + _RUNS_A_QUERY], strict=True)
-            found.append(
-                self._arrow(
-                    f"SELECT {', '.join(STORED.names)} FROM {STEPS_TABLE} FINAL WHERE TenantId IN ({_listed(tenants)}) "
-                    f"AND RunId IN ({_listed(ids)}) LIMIT {most} BY TenantId, RunId"
-                )
+            named = f"TenantId IN ({_listed(tenants)}) AND RunId IN ({_listed(ids)})"
+            # Reading all columns of the parts of many days at once would take more memory than there is.
+            days = self._arrow(
+                f"SELECT DISTINCT toString(toDate(Timestamp)) FROM {STEPS_TABLE} WHERE {named}"
             )
+            for day in days.column(0).to_pylist():
+                rows = self._arrow(
+                    f"SELECT {', '.join(STORED.names)} FROM {STEPS_TABLE} FINAL "
+                    f"WHERE toDate(Timestamp) = '{day}' AND {named} LIMIT {most} BY TenantId, RunId"
+                )
+                found.append(rows.cast(STORED))
         return pa.concat_tables(found)
 
     def sum_up(self, runs: Iterable[Run]) -> None:
@@ -80,10 +88,10 @@ class ClickHouseSteps:
 
     def _arrow(self, sql: str) -> pa.Table:
         try:
-            rows = self._client.query_arrow(sql, settings=AS_ARROW)
+            rows: pa.Table = self._client.query_arrow(sql, settings=AS_ARROW)
         except (ClickHouseError, OSError) as error:
             raise failure(error, STEPS_TABLE, 0) from None
-        return rows.cast(STORED)
+        return rows
 
 
 def _listed(texts: Iterable[str]) -> str:
