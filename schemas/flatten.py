@@ -162,7 +162,7 @@ def _table(columns: Mapping[str, pa.Array], name: str, where: pa.Array | None = 
 
 def _column(column: pa.Array | None, field: pa.Field, rows: int) -> pa.Array:
     if column is None or column.null_count == rows:
-        return pa.nulls(rows, field.type) if field.nullable else _constant(field.type, rows)
+        return nothing(field, rows)
     if isinstance(column, pa.DictionaryArray):
         column = compact(column)
     elif column.null_count and not field.nullable:
@@ -170,8 +170,11 @@ def _column(column: pa.Array | None, field: pa.Field, rows: int) -> pa.Array:
     return column if column.type == field.type else column.cast(field.type)
 
 
-def _constant(of: pa.DataType, rows: int) -> pa.Array:
-    """The default of a type: nothing, zero, an empty list."""
+def nothing(field: pa.Field, rows: int) -> pa.Array:
+    """Nulls; where there can be none the default of the type: no text, zero, an empty list."""
+    of = field.type
+    if field.nullable:
+        return pa.nulls(rows, of)
     if pa.types.is_dictionary(of):
         return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, of.index_type), rows), pa.array([""]))
     if pa.types.is_list(of):

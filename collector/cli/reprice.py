@@ -41,6 +41,9 @@ FROM otel_traces WHERE {rows} GROUP BY Provider, Model
 class Writes(Runs, Protocol):
     """What is used of a store."""
 
+    def run(self, sql: str) -> None:
+        """Run one statement to its end."""
+
     def rows(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """The rows of a query, by column."""
 

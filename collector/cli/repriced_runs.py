@@ -9,16 +9,17 @@ Whatever was broken off, or came in meanwhile, the next time mends.
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.folding.fold import fold
+from agenttracer.collector.folding.reading import rows_of
 from agenttracer.collector.folding.rows import own_words, run_rows, stored
-from agenttracer.collector.folding.runs import RunsOf
+from agenttracer.collector.folding.runs import Run, RunsOf
 from agenttracer.collector.folding.sums import sums
-from agenttracer.schemas.steps import COST, RUNS_TABLE, STEPS_TABLE, STORED
+from agenttracer.schemas.steps import COST, RUNS_TABLE, STEPS_TABLE
 
 _SETTLING_SECONDS = 180
 """A collector keeps what it wrote of a run in mind for two minutes, and its costs with it."""
@@ -49,10 +50,7 @@ class Runs(Protocol):
     def is_shared(self) -> bool:
         """Whether a collector can write meanwhile."""
 
-    def run(self, sql: str) -> None:
-        """Run one statement to its end."""
-
-    def arrow(self, sql: str, parameters: dict[str, Any]) -> pa.Table:
+    def arrow(self, sql: str) -> pa.Table:
         """The rows of a query."""
 
     def insert(self, table: str, rows: pa.Table) -> None:
@@ -66,20 +64,15 @@ def follow(store: Runs, day: str, calls: str) -> None:
     """
     settling_seconds = _SETTLING_SECONDS if store.is_shared else -_SETTLING_SECONDS
     sql = _DIFFERENT.format(day=day, calls=calls, settling_seconds=settling_seconds)
-    different = store.arrow(sql, {})
+    different = store.arrow(sql)
     runs = RunsOf(different)
     for start in range(0, len(runs.names), _RUNS_AT_ONCE):
         some = (runs.codes >= start) & (runs.codes < start + _RUNS_AT_ONCE)
         _write(store, runs.names[start : start + _RUNS_AT_ONCE], different.filter(pa.array(some)))
 
 
-def _write(store: Runs, names: list[tuple[str, str]], costs: pa.Table) -> None:
-    tenants, ids = (list(dict.fromkeys(texts)) for texts in zip(*names, strict=True))
-    rows = store.arrow(
-        f"SELECT {', '.join(STORED.names)} FROM {STEPS_TABLE} FINAL "
-        "WHERE TenantId IN {tenants:Array(String)} AND RunId IN {runs:Array(String)}",
-        {"tenants": tenants, "runs": ids},
-    ).cast(STORED)
+def _write(store: Runs, names: list[Run], costs: pa.Table) -> None:
+    rows = rows_of(store.arrow, names)
     spans = own_words(rows)
     at = spans.schema.get_field_index("CostUsd")
     spans = (

@@ -21,16 +21,12 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from agenttracer.collector.errors import StartError
+from agenttracer.collector.folding.reading import AS_ARROW
 from agenttracer.schemas.embedded_store import is_open
 
 _EMBEDDED = "chdb://"
 _HTTP_ENDPOINT = "localhost:8123"
 _CONNECT_SECONDS = 5
-_AS_ARROW = {
-    "output_format_arrow_string_as_string": 1,
-    "output_format_arrow_low_cardinality_as_dictionary": 1,
-    "output_format_arrow_use_signed_indexes_for_dictionary": 1,
-}
 _STORE_PATH = "SELECT value FROM system.server_settings WHERE name = 'path'"
 _CAUSES = {
     60: "it has no tables of AgentTracer's yet; a collector makes them when it starts",
@@ -60,12 +56,13 @@ class Store:
         except (ClickHouseError, OSError) as error:
             raise _cannot_ask(self._where, error) from None
 
-    def arrow(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+    def arrow(self, sql: str) -> pa.Table:
         """The rows as columns; raises ``StartError``."""
         try:
-            return self._client.query_arrow(sql, parameters=dict(parameters), settings=_AS_ARROW)
+            rows: pa.Table = self._client.query_arrow(sql, settings=AS_ARROW)
         except (ClickHouseError, OSError) as error:
             raise _cannot_ask(self._where, error) from None
+        return rows
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Durable on return; rows that were inserted before are inserted again. Raises ``StartError``."""

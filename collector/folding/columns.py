@@ -27,6 +27,12 @@ def array(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
+def plain(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece, texts as themselves."""
+    column = array(column)
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
 def texts(column: pa.ChunkedArray, *words: str) -> Texts:
     """The codes of strings, dictionary-encoded or not; ``words``, distinct, have the codes from 1 on."""
     if pa.types.is_dictionary(column.type):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.folding.columns import Mask, Numbers, array, flags, numbers, runs
+from agenttracer.collector.folding.columns import Mask, Numbers, flags, numbers, plain, runs
 
 _MANY = 2**63
 _TOLD_BEFORE = ("TenantId", "RunId", "IsLog", "Timestamp", "Duration", "ExpiresAt")
@@ -63,12 +63,7 @@ def _without_ties(spans: pa.Table, order: Numbers, blocks: Numbers) -> Numbers:
     if len(tied):
         rows = order[tied]
         told = spans.drop_columns(list(_TOLD_BEFORE)).take(pa.array(rows))
-        told = pa.table([blocks[tied], *map(_plain, told.columns)], ["", *told.column_names])
+        told = pa.table([blocks[tied], *map(plain, told.columns)], ["", *told.column_names])
         keys = [(name, "ascending") for name in told.column_names]
         order[tied] = rows[pc.sort_indices(told, sort_keys=keys).to_numpy()]
     return order
-
-
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    column = array(column)
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.folding.columns import plain
 from agenttracer.schemas.columns import TIME
 from agenttracer.schemas.steps import OWN, SPANS, STEP, STORED, SUMS
 
@@ -35,16 +36,12 @@ def changed_steps(before: pa.Table, after: pa.Table) -> npt.NDArray[np.int64]:
     """The rows in which a fold says something else than it said before."""
     changed = np.zeros(after.num_rows, bool)
     for name in STEP.names:
-        then, now = (_plain(table.column(name)) for table in (before, after))
+        then, now = (plain(table.column(name)) for table in (before, after))
         other = pc.fill_null(pc.not_equal(then, now), False)
         if then.null_count or now.null_count:
             other = pc.or_(other, pc.not_equal(pc.is_null(then), pc.is_null(now)))
-        changed |= other.to_numpy()
+        changed |= other.to_numpy(zero_copy_only=False)
     return np.flatnonzero(changed)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def run_rows(sums: pa.Table, revision: int = 0) -> pa.Table:

@@ -92,7 +92,7 @@ def _connect_to_database(options: ClickHouseOptions, who: str) -> Client:
                 raise
         with _connect(options, None) as client:
             name = options.database.replace("\\", "\\\\").replace("`", "\\`")
-            client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`" + _on_cluster(options))
+            client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`" + on_cluster(options))
         return _connect(options, options.database)
     except ClickHouseError as error:
         if code_of(error) == _UNKNOWN_DATABASE:
@@ -105,7 +105,8 @@ def _connect_to_database(options: ClickHouseOptions, who: str) -> Client:
         raise StartError(f"{who} can't use ClickHouse at {options.endpoint}: {_cause(error)}.") from None
 
 
-def _on_cluster(options: ClickHouseOptions) -> str:
+def on_cluster(options: ClickHouseOptions) -> str:
+    """Where a statement makes or drops something: nothing to say on one server."""
     return f" ON CLUSTER `{options.cluster_name}`" if options.cluster_name else ""
 
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import OperationalError
 
+from agenttracer.schemas.literal import literal
+
 Settings = Mapping[str, str | int | float]
 
 # ClickHouse keeps an insert in memory several times over; the parts of a larger one are inserts of their own.
@@ -64,12 +66,3 @@ def _insert_from_memory(client: Client, table: str, rows: pa.Table, settings: Se
         )
     finally:
         os.close(descriptor)
-
-
-def literal(value: str | int | float) -> str:
-    """As it stands in a statement."""
-    return (
-        str(value)
-        if not isinstance(value, str)
-        else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    )

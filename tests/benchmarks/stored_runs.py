@@ -16,10 +16,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from agenttracer.collector.folding.reading import AS_ARROW
 from agenttracer.exporters.clickhouse.insertion import insert, settings
 from agenttracer.exporters.clickhouse.steps.recent import RecentRuns
 from agenttracer.exporters.clickhouse.steps.spans import spans_of
-from agenttracer.exporters.clickhouse.steps.store import AS_ARROW, ClickHouseSteps
+from agenttracer.exporters.clickhouse.steps.store import ClickHouseSteps
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
 from agenttracer.schemas.clickhouse_tables import TRACES_TABLE
 

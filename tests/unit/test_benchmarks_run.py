@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -12,58 +13,42 @@ from tests.benchmarks.spans import ONCE_A_SPAN, make_requests
 _ROOT = Path(__file__).parents[2]
 
 
-def test_stages_are_printed_and_written(tmp_path: Path) -> None:
-    """A quick run of the stages prints a line a stage, and writes the same as JSON."""
-    figures = tmp_path / "figures.json"
-
+def quick_run(part: str, folder: Path) -> tuple[str, dict[str, Any]]:
+    """What a quick run of a part prints, and the figures that it writes."""
+    figures = folder / "figures.json"
     run = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", "stages", "--json", figures],
+        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", part, "--json", figures],
         cwd=_ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-
     assert (0, "") == (run.returncode, run.stderr)
-    first_words = [line.split()[0] for line in run.stdout.splitlines() if line.strip()]
+    return run.stdout, json.loads(figures.read_text())[part]
+
+
+def test_stages_are_printed_and_written(tmp_path: Path) -> None:
+    """A quick run of the stages prints a line a stage, and writes the same as JSON."""
+    printed, written = quick_run("stages", tmp_path)
+
+    first_words = [line.split()[0] for line in printed.splitlines() if line.strip()]
     stages = ["decode", "normalize", "classify", "redact", "pack", "unpack", "flatten", "sum"]
     assert stages == [word for word in first_words if word in stages]
-    written = json.loads(figures.read_text())["stages"]
     assert ["1x10", "16x10", "1x1000", "8x1000"] == list(written)
 
 
 def test_the_sdks_costs_are_printed_and_written(tmp_path: Path) -> None:
     """A step and the import, beside OpenTelemetry's own."""
-    figures = tmp_path / "figures.json"
+    _, written = quick_run("sdk", tmp_path)
 
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", "sdk", "--json", figures],
-        cwd=_ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (0, "") == (run.returncode, run.stderr)
-    written = json.loads(figures.read_text())["sdk"]
     assert ["µs a step", "ms to import"] == list(written)
     assert all({"plain", "agenttracer", "times"} == set(one) for one in written.values())
 
 
 def test_a_store_is_filled_and_asked(tmp_path: Path) -> None:
     """A quick run asks questions of a small store, and each has an answer."""
-    figures = tmp_path / "figures.json"
+    _, written = quick_run("queries", tmp_path)
 
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", "queries", "--json", figures],
-        cwd=_ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (0, "") == (run.returncode, run.stderr)
-    written = json.loads(figures.read_text())["queries"]
     assert 90_000 < written["stored_spans"] < 110_000
     assert {"one run's steps", "a day's failures by code", "a day's slowest tools", "runs list"} < set(
         written

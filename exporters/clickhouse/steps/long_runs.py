@@ -1,12 +1,14 @@
 """What a very long run comes to: summed up by the engine, as ``folding.sums`` does for the others."""
 
+from agenttracer.schemas.failures import SOFT_CODES
+
 SUMS_OF_RUN = """
 INSERT INTO agent_runs_state (TenantId, RunId, FirstAgent, Sums, ExpiresAt)
 WITH
     StepType IN ('model', 'respond') AS is_model,
     StepType NOT IN ('', 'agent', 'other') AS is_call,
     IsStep AND ParentSpanId = '' AS is_root,
-    HasFailed AND FailureCode NOT IN ('empty_retrieval', 'truncated', 'content_filtered') AS is_raised,
+    HasFailed AND FailureCode NOT IN {soft_codes} AS is_raised,
     -- Agents repeat what their calls used; what they say counts only where there is no model call.
     countIf(is_model) = 0 AS has_no_model
 SELECT
@@ -37,4 +39,4 @@ FROM agent_step_spans AS s FINAL
 WHERE TenantId = {tenant} AND RunId = {run}
 GROUP BY TenantId, RunId
 SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final_exact_mode = 0
-"""
+""".replace("{soft_codes}", str(tuple(sorted(SOFT_CODES))))

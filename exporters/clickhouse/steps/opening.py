@@ -14,11 +14,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from agenttracer.collector.errors import Rejected, StartError, Unavailable
+from agenttracer.collector.folding.reading import AS_ARROW
+from agenttracer.exporters.clickhouse.connection import on_cluster
 from agenttracer.exporters.clickhouse.failures import describe
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
 from agenttracer.exporters.clickhouse.steps.recent import RecentRuns
 from agenttracer.exporters.clickhouse.steps.spans import spans_of
-from agenttracer.exporters.clickhouse.steps.store import AS_ARROW, ClickHouseSteps
+from agenttracer.exporters.clickhouse.steps.store import ClickHouseSteps
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
 from agenttracer.schemas.clickhouse_tables import FLATTENED, LOGS_TABLE, TRACES_TABLE
 from agenttracer.schemas.migrate import RECORDS
@@ -43,8 +45,7 @@ def open_steps(client: Client, options: ClickHouseOptions, who: str) -> StepWrit
         if not client.command(f"SELECT count() FROM {RECORDS} WHERE Name = '{_DONE}'"):
             _fold_earlier(client, writer, who)
             if options.create_schema:
-                on_cluster = f" ON CLUSTER `{options.cluster_name}`" if options.cluster_name else ""
-                client.command(f"DROP TABLE IF EXISTS {_BEFORE}{on_cluster}")
+                client.command(f"DROP TABLE IF EXISTS {_BEFORE}{on_cluster(options)}")
             client.command(f"INSERT INTO {RECORDS} (Number, Name) VALUES ({_DONE_NUMBER}, '{_DONE}')")
         if recent is not None:
             for numbers in store.known_runs():

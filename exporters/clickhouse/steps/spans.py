@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from agenttracer.schemas.clickhouse_tables import LOGS_TABLE, TRACES_TABLE
 from agenttracer.schemas.columns import STRINGS
+from agenttracer.schemas.flatten import nothing
 from agenttracer.schemas.steps import SPANS
 
 _TELLING = ("FailureCode", "Model", "FinishReason", "ResponseId")
@@ -37,16 +38,8 @@ def _column(rows: pa.Table, table: str, field: pa.Field) -> pa.Array | pa.Chunke
     if field.name == "IsLog":
         return pa.repeat(pa.scalar(table == LOGS_TABLE), rows.num_rows)
     if field.name not in rows.schema.names:
-        return _nothing(field, rows.num_rows)
+        return nothing(field, rows.num_rows)
     column = rows.column(field.name)
     if field.type == STRINGS and not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     return column if column.type == field.type else column.cast(field.type)
-
-
-def _nothing(field: pa.Field, rows: int) -> pa.Array:
-    if field.nullable:
-        return pa.nulls(rows, field.type)
-    if field.type == STRINGS:
-        return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([""]))
-    return pa.repeat(pa.scalar("" if pa.types.is_string(field.type) else 0).cast(field.type), rows)

@@ -9,24 +9,13 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from agenttracer.collector.folding.reading import AS_ARROW, rows_of
 from agenttracer.collector.folding.runs import Run
 from agenttracer.exporters.clickhouse.failures import failure
-from agenttracer.exporters.clickhouse.insertion import insert, literal, settings
+from agenttracer.exporters.clickhouse.insertion import insert, settings
 from agenttracer.exporters.clickhouse.steps.long_runs import SUMS_OF_RUN
-from agenttracer.schemas.steps import RUNS_TABLE, STEPS_TABLE, STORED
-
-_RUNS_A_QUERY = 1000  # within max_query_size
-AS_ARROW = {
-    "output_format_arrow_string_as_string": 1,
-    "output_format_arrow_low_cardinality_as_dictionary": 1,
-    "output_format_arrow_use_signed_indexes_for_dictionary": 1,
-    # As in the views.
-    "do_not_merge_across_partitions_select_final": 1,
-    "use_skip_indexes_if_final_exact_mode": 0,
-    "max_block_size": 4096,
-    "max_read_buffer_size": 16384,
-    "max_read_buffer_size_local_fs": 16384,
-}
+from agenttracer.schemas.literal import literal
+from agenttracer.schemas.steps import RUNS_TABLE, STEPS_TABLE
 
 
 class ClickHouseSteps:
@@ -35,8 +24,7 @@ class ClickHouseSteps:
     def __init__(self, client: Client, timeout_seconds: float, *, embedded: bool) -> None:
         self._client = client
         self._embedded = embedded
-        # No row is twice in an insert.
-        self._settings = {**settings(timeout_seconds), "optimize_on_insert": 0}
+        self._settings = settings(timeout_seconds)
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Durable on return."""
@@ -53,21 +41,7 @@ class ClickHouseSteps:
 
     def rows_of(self, runs: Sequence[Run], most: int) -> pa.Table:
         """The rows of these runs, the newest version of each, so many a run and day at most."""
-        found = [STORED.empty_table()]
-        for start in range(0, len(runs), _RUNS_A_QUERY):
-            tenants, ids = zip(*runs[start : start + _RUNS_A_QUERY], strict=True)
-            named = f"TenantId IN ({_listed(tenants)}) AND RunId IN ({_listed(ids)})"
-            # Reading all columns of the parts of many days at once would take more memory than there is.
-            days = self._arrow(
-                f"SELECT DISTINCT toString(toDate(Timestamp)) FROM {STEPS_TABLE} WHERE {named}"
-            )
-            for day in days.column(0).to_pylist():
-                rows = self._arrow(
-                    f"SELECT {', '.join(STORED.names)} FROM {STEPS_TABLE} FINAL "
-                    f"WHERE toDate(Timestamp) = '{day}' AND {named} LIMIT {most} BY TenantId, RunId"
-                )
-                found.append(rows.cast(STORED))
-        return pa.concat_tables(found)
+        return rows_of(self._arrow, runs, most)
 
     def sum_up(self, runs: Iterable[Run]) -> None:
         """Write what each of these runs comes to, from all its rows that are stored; durable on return."""
@@ -92,7 +66,3 @@ class ClickHouseSteps:
         except (ClickHouseError, OSError) as error:
             raise failure(error, STEPS_TABLE, 0) from None
         return rows
-
-
-def _listed(texts: Iterable[str]) -> str:
-    return ", ".join(map(literal, dict.fromkeys(texts)))
