@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, compact
 from agenttracer.collector.decode.nested import render_nested
+from agenttracer.collector.string_views import StringViews
 from agenttracer.schemas.batch import ATTRIBUTES, Kind
 
 NESTED = (Kind.ARRAY, Kind.KVLIST)
@@ -16,16 +19,22 @@ Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
 
+_PART_BYTES = 2 << 20
+"""Of text at a time: what is read stays in the processor's cache, and no more of it is copied than that."""
+
+
 class Changes:
-    """The strings of a table as they become. What is read or changed is held apart until the end, each distinct
-    one once: the column itself is mostly content that is dropped, and too long to be copied for each of the steps."""
+    """The strings of a table as they become: those that came, or others in their place.
+
+    The column itself is mostly content that is dropped. What stays of it is copied once, at the end."""
 
     def __init__(self, attributes: View) -> None:
         self._table = attributes.table
         self._codes = attributes.codes
         self._kinds = attributes.kinds
         self._owners = attributes.owners
-        self._held: list[pa.StringArray] = []
+        self._came = StringViews.of(attributes.table.column("string"))
+        self._held: list[StringViews] = []
         self._place = np.full(len(attributes.kinds), -1, np.int64)
         self._count = 0
         self.masked = np.zeros(len(attributes.kinds), bool)
@@ -39,7 +48,7 @@ class Changes:
     def replace(self, rows: Rows, texts: pa.StringArray, numbers: Rows | None = None) -> None:
         """Other strings in these rows, each its own or the one of its number."""
         self._place[rows] = self._count + (np.arange(len(rows)) if numbers is None else numbers)
-        self._held.append(texts)
+        self._held.append(StringViews.of(texts))
         self._count += len(texts)
 
     def mask(self, rows: Rows, texts: pa.StringArray, numbers: Rows | None = None) -> None:
@@ -49,15 +58,12 @@ class Changes:
 
     def texts(self, rows: Rows) -> pa.StringArray:
         """The strings of these rows as they are by now."""
-        place = self._place[rows]
-        changed = place >= 0
-        if not changed.any():
-            return self._table.column("string").take(pa.array(rows))
-        held = self._held[0] if len(self._held) == 1 else pa.concat_arrays(self._held)
-        if changed.all():
-            return held.take(pa.array(place))
-        texts = self._table.column("string").take(pa.array(rows))
-        return pc.replace_with_mask(texts, pa.array(changed), held.take(pa.array(place[changed])))
+        return self._views(rows).array()
+
+    def parts(self, rows: Rows) -> Iterator[Rows]:
+        """The rows in turn, so many at a time that their texts are not too long together."""
+        part = np.cumsum(self._views(rows).sizes, dtype=np.int64) // _PART_BYTES
+        yield from np.split(rows, np.flatnonzero(np.diff(part)) + 1)
 
     def rendered(self, rows: Rows) -> pa.StringArray:
         """The values of these rows as texts, numbers too."""
@@ -92,14 +98,17 @@ class Changes:
         return pa.RecordBatch.from_arrays([columns[name] for name in ATTRIBUTES.names], schema=ATTRIBUTES)
 
     def _strings(self, rows: Rows, kinds: npt.NDArray[np.uint8]) -> pa.StringArray:
-        unread = rows[(self._place[rows] < 0) & (kinds == Kind.STRING)]
-        if len(unread):
-            self.replace(unread, self.texts(unread))
-        if not self._held:
-            return pa.nulls(len(rows), pa.string())
-        held = self._held[0] if len(self._held) == 1 else pa.concat_arrays(self._held)
+        has_text = (self._place[rows] >= 0) | (kinds == Kind.STRING)
+        return self._views(rows).take(np.where(has_text, np.arange(len(rows)), -1)).array()
+
+    def _views(self, rows: Rows) -> StringViews:
+        came = self._came.take(rows)
         place = self._place[rows]
-        return held.take(pa.array(place, mask=place < 0))
+        changed = place >= 0
+        if not changed.any():
+            return came
+        every = StringViews.together([came, *self._held])
+        return every.take(np.where(changed, place + len(rows), np.arange(len(rows))))
 
 
 def sizes(table: pa.RecordBatch) -> npt.NDArray[np.int64]:

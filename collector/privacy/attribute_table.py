@@ -143,7 +143,6 @@ def _read(found: Candidates, rows: npt.NDArray[np.int64]) -> Iterator[Read]:
     """The strings of these rows, action by action."""
     encoded = found.changes.texts(rows).dictionary_encode()
     numbers = encoded.indices.to_numpy().astype(np.int64)
-    found.changes.replace(rows, encoded.dictionary, numbers)
     actions = _PLACE_OF_ACTION[found.by_key][found.codes[rows]]
     # Each pair of an action and a string that occurs, in order: one take for all actions.
     count = len(encoded.dictionary)
@@ -259,17 +258,16 @@ class AttributeRedaction:
         strings = np.isin(attributes.kinds, (Kind.STRING, *NESTED))
         texts = strings & (actions == Action.TEXT)
         for sanitize, rows in self._by_sanitizer(texts, found, attributes):
-            distinct, indices = self._free_text.encode(changes.texts(rows))
-            cleaned = self._free_text.clean(distinct, sanitize)
-            for rule, hit in cleaned.hits:
-                outcomes[rows[hit[indices]]] = self._outcomes.number(rule, ATTRIBUTE, Change.MASK)
             keep[rows] = True
-            changes.replace(rows, distinct, indices)
-            changed = cleaned.changed[indices]
-            if changed.any():
-                changes.mask(
-                    rows[changed], cleaned.instead, (np.cumsum(cleaned.changed) - 1)[indices[changed]]
-                )
+            for part in changes.parts(rows):
+                distinct, indices = self._free_text.encode(changes.texts(part))
+                cleaned = self._free_text.clean(distinct, sanitize)
+                for rule, hit in cleaned.hits:
+                    outcomes[part[hit[indices]]] = self._outcomes.number(rule, ATTRIBUTE, Change.MASK)
+                changed = cleaned.changed[indices]
+                if changed.any():
+                    numbers = (np.cumsum(cleaned.changed) - 1)[indices[changed]]
+                    changes.mask(part[changed], cleaned.instead, numbers)
         blocked = np.flatnonzero((actions == Action.MASK) & (attributes.kinds != Kind.EMPTY))
         if len(blocked):
             keep[blocked] = True
