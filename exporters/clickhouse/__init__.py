@@ -21,9 +21,6 @@ Tables are the Collector's, with our columns behind them; they are made and migr
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
@@ -38,6 +35,7 @@ from agenttracer.exporters.clickhouse.engine_memory import limit_kept_memory, re
 from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
+from agenttracer.exporters.clickhouse.merge_threads import let_merges_give_way
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
 from agenttracer.exporters.clickhouse.steps.opening import open_steps
 from agenttracer.exporters.clickhouse.steps.spans import spans_of
@@ -46,8 +44,6 @@ from agenttracer.schemas.batch import Batch, Signal
 from agenttracer.schemas.flatten import flatten
 
 __all__ = ["ClickHouse", "ClickHouseOptions"]
-
-_NICE = 5
 
 
 class ClickHouse(Exporter[ClickHouseOptions], Erasable):
@@ -68,12 +64,11 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
             limit_kept_memory()
             # Not in a thread: loading the engine changes the working folder of the process for a moment.
             import_module("chdb")
-        self._threads = ThreadPoolExecutor(
-            len(Signal), self.context.id, initializer=_give_way if embedded else None
-        )
+        self._threads = ThreadPoolExecutor(len(Signal), self.context.id)
         await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
         if embedded:
             release_unused_code()
+            let_merges_give_way()
 
     def _open(self) -> None:
         who = f"exporters::{self.context.id}"
@@ -121,10 +116,3 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         return ClickHouseErasure(
             self._client, cluster_name=options.cluster_name, is_embedded=options.folder is not None
         )
-
-
-def _give_way() -> None:
-    """For a thread and all that it starts: what clients wait for comes before inserts and merges."""
-    if sys.platform == "linux":  # where a thread has a priority of its own, and hands it on
-        thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICE)

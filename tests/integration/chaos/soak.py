@@ -40,6 +40,9 @@ _LOOK_SECONDS = 5.0
 _MOST_GROWTH = 0.10  # of memory, from the second quarter of the time to the last
 _MOST_JOURNAL_BYTES = 64 * 1024 * 1024
 _MOST_SECONDS_TO_QUERY = 2.0
+_PROBE = "freshness-probe"
+_PROBE_SECONDS = 0.5
+_ASK_SECONDS = 0.1
 
 
 def main() -> int:
@@ -47,6 +50,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--minutes", type=float, default=20.0)
     options.add_argument("--share", type=float, default=0.7)
+    options.add_argument("--rate", type=float, help="spans a second, instead of a share of what is measured")
     options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the collector")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="agenttracer-soak-") as name:
@@ -59,13 +63,12 @@ def main() -> int:
         )
         arguments = ["--config", str(CONFIG), *(word for change in changes for word in ("--set", change))]
         with running_collector(folder, *arguments) as collector:
-            return _soak(collector, port, chosen.minutes * 60, chosen.share)
+            rate = chosen.rate or _capacity(collector) * chosen.share
+            return _soak(collector, port, chosen.minutes * 60, rate)
 
 
-def _soak(collector: RunningCollector, port: int, seconds: float, share: float) -> int:
-    capacity = _measure_capacity(collector)
-    rate = capacity * share
-    print(f"capacity {capacity:,.0f} spans/s; {share:.0%} of it for {seconds / 60:g} minutes", flush=True)
+def _soak(collector: RunningCollector, port: int, seconds: float, rate: float) -> int:
+    print(f"{rate:,.0f} spans/s for {seconds / 60:g} minutes", flush=True)
     print(f"the machine has {os.cpu_count()} cores, its load is {os.getloadavg()[0]:.1f}", flush=True)
     memory: list[float] = []
     journal: list[float] = []
@@ -111,14 +114,16 @@ def _soak(collector: RunningCollector, port: int, seconds: float, share: float) 
     return 0 if all(verdicts.values()) else 1
 
 
-def _measure_capacity(collector: RunningCollector) -> float:
+def _capacity(collector: RunningCollector) -> float:
     """Spans a second, from the first request to the last row stored."""
     with Client("grpc", requests=_MEASURED_REQUESTS, spans=_SPANS, in_flight=_IN_FLIGHT) as client:
         begun = time.monotonic()
         client.begin(f"localhost:{collector.ports['grpc']}", first=0, count=_MEASURED_REQUESTS)
         client.result()
         collector.wait_until_stored(120)
-        return _MEASURED_REQUESTS * _SPANS / (time.monotonic() - begun)
+        capacity = _MEASURED_REQUESTS * _SPANS / (time.monotonic() - begun)
+    print(f"capacity {capacity:,.0f} spans/s", flush=True)
+    return capacity
 
 
 def _gauge(collector: RunningCollector, name: str) -> float:
@@ -167,40 +172,54 @@ def _send_paced(pipe: Connection, port: int, rate: float, seconds: float) -> Non
     pipe.send((acknowledged, refused))
 
 
-class Freshness(threading.Thread):
-    """Sends a span a second and asks the store until it is there."""
+class Freshness:
+    """Sends a span twice a second and asks the store until each is there."""
 
     def __init__(self, collector: RunningCollector, port: int) -> None:
-        super().__init__(daemon=True)
         self._collector = collector
         self._port = port
         self._stopping = threading.Event()
+        self._sent: dict[str, float] = {}  # trace → when its span ended
         self._seconds: list[float] = []
+        self._threads = [threading.Thread(target=each, daemon=True) for each in (self._send, self._ask)]
 
-    def run(self) -> None:
-        with clickhouse_connect.get_client(host="localhost", port=self._port) as client:
-            number = 0
-            while not self._stopping.wait(1.0):
-                number += 1
-                trace = 2**100 + number
-                body = request(span("fresh", trace=trace)).SerializeToString()
-                ended = time.monotonic()
-                self._collector.export(Signal.TRACES, body)
-                query = f"SELECT count() FROM otel_traces WHERE TraceId = '{trace:032x}'"
-                while not client.query(query).result_rows[0][0]:
-                    time.sleep(0.05)
-                self._seconds.append(time.monotonic() - ended)
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
 
     def finish(self) -> None:
         """Wait for the last one."""
         self._stopping.set()
-        self.join(60)
+        for thread in self._threads:
+            thread.join(60)
 
     def p50(self) -> float:
         return _quantile(self._seconds, 0.5)
 
     def p99(self) -> float:
         return _quantile(self._seconds, 0.99)
+
+    def _send(self) -> None:
+        trace = 2**100
+        while not self._stopping.wait(_PROBE_SECONDS):
+            trace += 1
+            body = request(span(trace=trace), resource={"service.name": _PROBE}).SerializeToString()
+            self._sent[f"{trace:032x}"] = time.monotonic()
+            self._collector.export(Signal.TRACES, body)
+
+    def _ask(self) -> None:
+        with clickhouse_connect.get_client(host="localhost", port=self._port) as client:
+            while self._sent or not self._stopping.is_set():
+                time.sleep(_ASK_SECONDS)
+                if not (traces := tuple(self._sent)):
+                    continue
+                # By the table's key: asking so often must not be a load of its own.
+                found = client.query(
+                    f"SELECT TraceId FROM otel_traces WHERE ServiceName = '{_PROBE}' AND TraceId IN %(traces)s",
+                    parameters={"traces": traces},
+                )
+                now = time.monotonic()
+                self._seconds += [now - self._sent.pop(trace) for (trace,) in found.result_rows]
 
 
 def _quantile(values: Sequence[float], part: float) -> float:
