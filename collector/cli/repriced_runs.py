@@ -16,9 +16,11 @@ import pyarrow.compute as pc
 
 from agenttracer.collector.folding.fold import fold
 from agenttracer.collector.folding.reading import rows_of
-from agenttracer.collector.folding.rows import own_words, run_rows, stored
+from agenttracer.collector.folding.rows import own_words, stored
+from agenttracer.collector.folding.run_rows import run_rows
 from agenttracer.collector.folding.runs import Run, RunsOf
 from agenttracer.collector.folding.sums import sums
+from agenttracer.collector.folding.told import TOLD
 from agenttracer.schemas.steps import COST, RUNS_TABLE, STEPS_TABLE
 
 _SETTLING_SECONDS = 180
@@ -81,7 +83,7 @@ def _write(store: Runs, names: list[Run], costs: pa.Table) -> None:
     steps = fold(spans)
     # As many spans as before: of two such rows the later one counts.
     store.insert(STEPS_TABLE, stored(spans, steps, rows.column("Spans").to_numpy()))
-    store.insert(RUNS_TABLE, run_rows(sums(spans, steps), revision=int(time.time())))
+    store.insert(RUNS_TABLE, run_rows(sums(spans, steps), TOLD.empty_table(), revision=int(time.time())))
 
 
 def _new_costs(spans: pa.Table, costs: pa.Table) -> pa.Array:

@@ -1,4 +1,4 @@
-"""From spans and what a fold made of them to the rows that are stored, and back."""
+"""From spans and what a fold made of them to the rows of ``agent_step_spans``, and back."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.folding.columns import plain
-from agenttracer.schemas.columns import TIME
-from agenttracer.schemas.steps import OWN, SPANS, STEP, STORED, SUMS
-
-_NOBODY = pa.scalar(
-    {"Rank": 255, "Time": 0, "AgentName": "", "AgentVersion": "", "ServiceName": "", "TraceId": ""},
-    pa.struct(
-        {"Rank": pa.uint8(), "Time": TIME}
-        | dict.fromkeys(("AgentName", "AgentVersion", "ServiceName", "TraceId"), pa.string())
-    ),
-)
-"""Behind whoever was told of otherwise."""
+from agenttracer.schemas.steps import OWN, SPANS, STEP, STORED
 
 
 def own_words(stored: pa.Table) -> pa.Table:
@@ -42,21 +32,3 @@ def changed_steps(before: pa.Table, after: pa.Table) -> npt.NDArray[np.int64]:
             other = pc.or_(other, pc.not_equal(pc.is_null(then), pc.is_null(now)))
         changed |= other.to_numpy(zero_copy_only=False)
     return np.flatnonzero(changed)
-
-
-def run_rows(sums: pa.Table, revision: int = 0) -> pa.Table:
-    """Rows of ``agent_runs_state``: what each run comes to, and of what else is told of a run, nothing."""
-    columns = {name: sums.column(name).combine_chunks() for name in SUMS.names}
-    numbered = {
-        "Spans": columns.pop("Spans"),
-        "Revision": pa.repeat(pa.scalar(revision, pa.uint64()), len(sums)),
-    }
-    return pa.table(
-        {
-            **{name: sums.column(name) for name in ("TenantId", "RunId", "ExpiresAt")},
-            "FirstAgent": pa.repeat(_NOBODY, len(sums)),
-            "Sums": pa.StructArray.from_arrays(
-                [*numbered.values(), *columns.values()], [*numbered, *columns]
-            ),
-        }
-    )

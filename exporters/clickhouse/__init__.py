@@ -38,7 +38,7 @@ from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
 from agenttracer.exporters.clickhouse.merge_threads import let_merges_give_way
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
 from agenttracer.exporters.clickhouse.steps.opening import open_steps
-from agenttracer.exporters.clickhouse.steps.spans import spans_of
+from agenttracer.exporters.clickhouse.steps.spans import spans_of, told_of
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
 from agenttracer.schemas.batch import Batch, Signal
 from agenttracer.schemas.flatten import flatten
@@ -100,7 +100,7 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         assert self._steps is not None, "started"
         # Before the rows, so that whoever sees them sees their steps.
         if (spans := spans_of(table, rows)) is not None:
-            self._steps.write(spans)
+            self._steps.write(spans, told_of(table, rows))
         for part, piece in pieces(rows, token):
             known_by = {**settings(self.options.timeout), "insert_deduplication_token": part}
             try:

@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 from agenttracer.collector.folding.reading import AS_ARROW
 from agenttracer.exporters.clickhouse.insertion import insert, settings
 from agenttracer.exporters.clickhouse.steps.recent import RecentRuns
-from agenttracer.exporters.clickhouse.steps.spans import spans_of
+from agenttracer.exporters.clickhouse.steps.spans import spans_of, told_of
 from agenttracer.exporters.clickhouse.steps.store import ClickHouseSteps
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
 from agenttracer.schemas.clickhouse_tables import TRACES_TABLE
@@ -121,5 +121,5 @@ def _store(client: Client, steps: StepWriter, rows: pa.Table) -> None:
     """As the exporter does."""
     spans = spans_of(TRACES_TABLE, rows)
     assert spans is not None
-    steps.write(spans)
+    steps.write(spans, told_of(TRACES_TABLE, rows))
     insert(client, TRACES_TABLE, rows, settings(_TIMEOUT_SECONDS), embedded=True)

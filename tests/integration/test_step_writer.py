@@ -15,7 +15,7 @@ from agenttracer.collector.errors import Unavailable
 from agenttracer.collector.folding.runs import Run
 from agenttracer.exporters.clickhouse.steps import writer
 from agenttracer.exporters.clickhouse.steps.recent import RecentRuns
-from agenttracer.exporters.clickhouse.steps.spans import spans_of
+from agenttracer.exporters.clickhouse.steps.spans import spans_of, told_of
 from agenttracer.exporters.clickhouse.steps.store import ClickHouseSteps
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
 from agenttracer.schemas import migrate
@@ -70,12 +70,13 @@ TOOL = span("tool", "root", 3, StepType="tool", ToolName="search")
 STEPS = [("outer", "gpt-4o", 7, 2), ("root", "", None, 1), ("tool", "", None, 3)]
 
 
-def spans(*rows: dict[str, Any]) -> pa.Table:
+def spans(*rows: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
     """What the exporter hands over."""
     batch = make_batch("traces", rows, resources=[{"TenantId": "acme"}])
-    found = spans_of(TRACES_TABLE, flatten(batch, 0)[TRACES_TABLE])
+    flat = flatten(batch, 0)[TRACES_TABLE]
+    found = spans_of(TRACES_TABLE, flat)
     assert found is not None
-    return found
+    return found, told_of(TRACES_TABLE, flat)
 
 
 def steps(store: Store) -> list[tuple[Any, ...]]:
@@ -94,16 +95,16 @@ def writer_on(store: Store, *, is_shared: bool = False) -> tuple[StepWriter, Tro
 def test_only_what_changes_is_written_again(store: Store) -> None:
     """The client's call came first and was a step; of the run's other rows the fold says what it said."""
     one, rows = writer_on(store)
-    one.write(spans(ROOT, TOOL, INNER))
-    one.write(spans(OUTER))
+    one.write(*spans(ROOT, TOOL, INNER))
+    one.write(*spans(OUTER))
     assert (STEPS, 5) == (steps(store), rows.rows_written)
 
 
 def test_what_came_before_a_restart_is_found_in_the_store(store: Store) -> None:
     """Runs that the store has are looked for there, and no others are."""
-    writer_on(store)[0].write(spans(ROOT, TOOL, INNER))
+    writer_on(store)[0].write(*spans(ROOT, TOOL, INNER))
     other, rows = writer_on(store)
-    other.write(spans(OUTER, span("new", "", 0, StepType="agent", RunId="another")))
+    other.write(*spans(OUTER, span("new", "", 0, StepType="agent", RunId="another")))
     assert [("acme", "run")] == rows.asked
     assert STEPS == [row for row in steps(store) if row[0] != "new"]
 
@@ -112,12 +113,12 @@ def test_what_came_before_a_restart_is_found_in_the_store(store: Store) -> None:
 def test_a_write_that_failed_is_repeated(store: Store, fails: str) -> None:
     """Wherever it failed: steps and sums are those of one that went well."""
     one, rows = writer_on(store)
-    one.write(spans(ROOT, INNER))
+    one.write(*spans(ROOT, INNER))
     rows.fails = fails
     with pytest.raises(Unavailable):
-        one.write(spans(OUTER, TOOL))
+        one.write(*spans(OUTER, TOOL))
     for _ in range(2):
-        one.write(spans(OUTER, TOOL))
+        one.write(*spans(OUTER, TOOL))
     assert STEPS == steps(store)
     store.export(make_batch("traces", [ROOT], resources=[{"TenantId": "acme"}], token="t"))  # noqa: S106
     assert [(3, 1, 7)] == store.rows("SELECT Steps, ModelCalls, InputTokens FROM agent_runs")
@@ -126,18 +127,18 @@ def test_a_write_that_failed_is_repeated(store: Store, fails: str) -> None:
 def test_two_writers_see_each_others_spans(store: Store) -> None:
     """Parts of a run that come in by different collectors: each looks for the others' when its own are there."""
     (one, _), (other, _) = (writer_on(store, is_shared=True) for _ in range(2))
-    one.write(spans(INNER))
-    other.write(spans(ROOT, OUTER))
-    one.write(spans(TOOL))
+    one.write(*spans(INNER))
+    other.write(*spans(ROOT, OUTER))
+    one.write(*spans(TOOL))
     assert STEPS == steps(store)
 
 
 def test_a_span_that_comes_twice_is_one_row(store: Store) -> None:
     """In one insert and in several, however it is counted."""
     one, _ = writer_on(store)
-    one.write(spans(ROOT, INNER, INNER))
-    one.write(spans(INNER, TOOL, ROOT))
-    one.write(spans(OUTER))
+    one.write(*spans(ROOT, INNER, INNER))
+    one.write(*spans(INNER, TOOL, ROOT))
+    one.write(*spans(OUTER))
     assert STEPS == steps(store)
     assert [(4,)] == store.rows("SELECT count() FROM agent_step_spans FINAL")
     assert [(4,)] == store.rows("SELECT max(Spans) FROM agent_step_spans")
@@ -152,11 +153,11 @@ def test_a_very_long_run_is_summed_up_by_the_store(
     one, _ = writer_on(store, is_shared=is_shared)
     many = [span(f"tool-{number}", "root", number, StepType="tool", InputTokens=1) for number in range(9)]
     for first in range(0, 9, 2):
-        one.write(spans(*many[first : first + 2]))
-    one.write(spans(*many[7:9], OUTER))
+        one.write(*spans(*many[first : first + 2]))
+    one.write(*spans(*many[7:9], OUTER))
     store.export(make_batch("traces", [ROOT], resources=[{"TenantId": "acme"}], token="t"))  # noqa: S106
     assert [(11,)] == store.rows("SELECT count() FROM agent_steps")
-    one.write(spans(ROOT))
+    one.write(*spans(ROOT))
     assert [(11, 9, 1, 9)] == store.rows("SELECT Steps, ToolCalls, ModelCalls, InputTokens FROM agent_runs")
 
 
@@ -164,9 +165,9 @@ def test_a_run_beside_a_long_one_is_folded(store: Store, monkeypatch: pytest.Mon
     """In the very insert that makes the other one long."""
     monkeypatch.setattr(writer, "MAX_RUN_SPANS", 3)
     (one, _), (other, _) = (writer_on(store, is_shared=True) for _ in range(2))
-    one.write(spans(INNER))
+    one.write(*spans(INNER))
     many = [span(f"tool-{number}", "", number, StepType="tool", RunId="long") for number in range(5)]
-    other.write(spans(OUTER, *many))
+    other.write(*spans(OUTER, *many))
     assert [("outer", "gpt-4o", 7, 1)] == [row for row in steps(store) if not row[0].startswith("tool")]
     query = "SELECT RunId, max(s.Sums).3 FROM agent_runs_state AS s GROUP BY RunId ORDER BY RunId"
     assert [("long", 5), ("run", 1)] == store.rows(query)

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from agenttracer.collector.errors import Rejected, StartError, Unavailable
 from agenttracer.collector.folding.reading import AS_ARROW
+from agenttracer.collector.folding.told import TOLD
 from agenttracer.exporters.clickhouse.connection import on_cluster
 from agenttracer.exporters.clickhouse.failures import describe
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
@@ -64,7 +65,8 @@ def _fold_earlier(client: Client, writer: StepWriter, who: str) -> None:
             _spans(client, table, f"cityHash64(TenantId, RunId) % {shares} = {share}") for table in _SOURCES
         ]
         if spans := [rows for rows in found if rows is not None]:
-            writer.write(pa.concat_tables(spans).unify_dictionaries())
+            # Whose those runs are is in the store.
+            writer.write(pa.concat_tables(spans).unify_dictionaries(), TOLD.empty_table())
         _log.info(
             "%s: %d of %d parts of what was stored before are folded into steps", who, share + 1, shares
         )

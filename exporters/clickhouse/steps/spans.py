@@ -1,10 +1,12 @@
-"""From the rows of an insert to what a fold takes: spans of runs, and log records that say something about one."""
+"""From the rows of an insert to what a fold takes: spans of runs, log records that say something about one, and what
+spans tell of their runs by themselves."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.folding.told import TOLD, told
 from agenttracer.schemas.clickhouse_tables import LOGS_TABLE, TRACES_TABLE
 from agenttracer.schemas.columns import STRINGS
 from agenttracer.schemas.flatten import nothing
@@ -28,6 +30,11 @@ def spans_of(table: str, rows: pa.Table) -> pa.Table | None:
     if not pc.all(telling).as_py():
         rows = rows.filter(telling)
     return pa.table([_column(rows, table, field) for field in SPANS], schema=SPANS)
+
+
+def told_of(table: str, rows: pa.Table) -> pa.Table:
+    """The columns ``TOLD`` of the runs of the rows for a ClickHouse table; of log records a view makes them."""
+    return told(rows) if table == TRACES_TABLE else TOLD.empty_table()
 
 
 def _is_said(rows: pa.Table, name: str) -> pa.ChunkedArray:

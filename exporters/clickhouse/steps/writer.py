@@ -1,7 +1,8 @@
 """Writes what the rows of an insert mean for the steps of their runs, before the rows themselves are written.
 
 spans ─┬─ earlier ones of their runs: in memory, or in the store ─┬─▶ fold ─▶ rows that are new, or changed
-       └──────────────────────────────────────────────────────────┘      └─▶ what each run comes to
+       ├──────────────────────────────────────────────────────────┘      └─▶ what each run comes to ─┐
+       └─▶ whose each run is, since when, how it ended ──────────────────────────────────────────────┴─▶ a row each
 
 A repeated insert writes the same rows, which are stored once. Where others write, too, the earlier ones are looked for
 when ours can be seen already: of two writers at least one sees all.
@@ -19,9 +20,11 @@ import pyarrow as pa
 
 from agenttracer.collector.folding.columns import Mask
 from agenttracer.collector.folding.fold import fold
-from agenttracer.collector.folding.rows import changed_steps, own_words, run_rows, stored
+from agenttracer.collector.folding.rows import changed_steps, own_words, stored
+from agenttracer.collector.folding.run_rows import run_rows
 from agenttracer.collector.folding.runs import Run, RunsOf, first_of_each
 from agenttracer.collector.folding.sums import sums
+from agenttracer.collector.folding.told import TOLD
 from agenttracer.exporters.clickhouse.steps.recent import RecentRuns, number_of
 from agenttracer.schemas.steps import RUNS_TABLE, SPANS, STEPS_TABLE, STORED
 
@@ -54,19 +57,20 @@ class StepWriter:
         self._long: set[Run] = set()
         self._lock = threading.Lock()  # who comes second must find what the first one wrote
 
-    def write(self, spans: pa.Table) -> None:
-        """Durable on return. ``spans``: the columns ``SPANS``; raises what the store raises."""
+    def write(self, spans: pa.Table, told: pa.Table) -> None:
+        """Durable on return. The columns ``SPANS``, and the columns ``TOLD`` of their runs; raises what the store
+        raises."""
         with self._lock:
             runs = [run for run in RunsOf(spans).names if run not in self._long]
             if self._recent is not None:
                 here, known = self._recent.find(runs)
-                self._fold(spans, [*here, *self._stored(known)])
+                self._fold(spans, told, [*here, *self._stored(known)])
             else:
-                counts = self._fold(spans, [])
+                counts = self._fold(spans, told, [])
                 stored = self._stored(runs)
                 self._store.sum_up(self._long.intersection(runs))  # found to be long now
                 if grown := [rows for rows in map(partial(_grown, counts), stored) if rows.num_rows]:
-                    self._fold(SPANS.empty_table(), grown)
+                    self._fold(SPANS.empty_table(), TOLD.empty_table(), grown)
 
     def _stored(self, runs: Sequence[Run]) -> list[pa.Table]:
         """What the store has of these runs; of those that are too long nothing, from now on."""
@@ -82,7 +86,7 @@ class StepWriter:
             rows = rows.filter(pa.array(~is_long[of.codes]))
         return [rows]
 
-    def _fold(self, spans: pa.Table, earlier: list[pa.Table]) -> Mapping[Run, int]:
+    def _fold(self, spans: pa.Table, told: pa.Table, earlier: list[pa.Table]) -> Mapping[Run, int]:
         """Write what is new or has changed; how many rows each run has now."""
         spans, before = _joined(spans, pa.concat_tables([STORED.empty_table(), *earlier]))
         runs, steps = RunsOf(spans), fold(spans)
@@ -91,7 +95,7 @@ class StepWriter:
         changed = np.concatenate([np.arange(new), new + changed_steps(before, steps.slice(new))])
         self._store.insert(STEPS_TABLE, rows if len(changed) == len(rows) else rows.take(changed))
         is_short = np.array([run not in self._long for run in runs.names], bool)
-        self._store.insert(RUNS_TABLE, run_rows(sums(spans, steps)).filter(pa.array(is_short)))
+        self._store.insert(RUNS_TABLE, run_rows(sums(spans, steps).filter(pa.array(is_short)), told))
         self._store.sum_up(self._long.intersection(runs.names))
         if self._recent is not None:
             self._remember(self._recent, runs, rows, is_short)
