@@ -8,6 +8,8 @@ import socket
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import grpc
@@ -136,7 +138,10 @@ def test_localhost_is_both_loopback_addresses(host: str) -> None:
     with running_receiver() as running:
         with grpc.insecure_channel(f"{target}:{running.grpc_port}") as channel:
             assert b"" == channel.unary_unary(TRACES)(GOOD, timeout=10)
-        socket.create_connection((host, running.http_port), timeout=5).close()
+        # Answered, so that the server has taken the connection before it stops.
+        with closing(HTTPConnection(host, running.http_port, timeout=5)) as connection:
+            connection.request("GET", "/")
+            assert 404 == connection.getresponse().status
 
 
 def test_an_address_of_another_machine_is_one_sentence() -> None:

@@ -90,5 +90,5 @@ def test_the_defaults_are_for_parts_of_a_good_size() -> None:
     """An insert is a part, and each has its price."""
     options = ClickHouseOptions(endpoint="chdb://data")
     batch = options.sending_queue.batch
-    assert (1.0, 50_000, 50_000) == (batch.flush_timeout, batch.min_size, batch.max_size)
+    assert (1.0, 15_000, 50_000) == (batch.flush_timeout, batch.min_size, batch.max_size)
     assert (720 * 3600, 60) == (options.ttl, options.timeout)
