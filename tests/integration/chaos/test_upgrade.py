@@ -14,13 +14,16 @@ from tests.running_collector import CONFIG, ROOT, RunningCollector
 FIRST_RELEASE = ROOT / "tests" / "golden" / "first_release"
 LAST_TABLE = 17
 """Number of the newest .sql file of the first release; files don't change once they are released."""
+SINCE_DROPPED = FIRST_RELEASE / "agent_runs_spans_mv.sql"
 
 STORE = """\
 import sys, clickhouse_connect
+from pathlib import Path
 from agenttracer.schemas.migrate import apply, migrations
 with clickhouse_connect.get_client(dsn=f"chdb://{sys.argv[1]}") as client:
     released = [step for step in migrations() if step.number <= int(sys.argv[2])]
     apply(client, steps=[step for step in released if "REPLACE VIEW" not in step.sql])
+    client.command(Path(sys.argv[3]).read_text())
     client.command("INSERT INTO otel_traces (Timestamp, TraceId, SpanId, RunId, StepType) "
                    "SELECT now64(9), 'old', toString(number), 'old', 'model' FROM numbers(3)")
 """
@@ -41,7 +44,9 @@ def test_the_first_release_s_data(tmp_path: Path) -> None:
     with closing(sqlite3.connect(collector.data / "journal" / "journal.sqlite")) as connection:
         connection.executescript((FIRST_RELEASE / "journal.sql").read_text())
     store = str(collector.data / "clickhouse")
-    subprocess.run([sys.executable, "-c", STORE, store, str(LAST_TABLE)], check=True, cwd=ROOT)
+    subprocess.run(
+        [sys.executable, "-c", STORE, store, str(LAST_TABLE), str(SINCE_DROPPED)], check=True, cwd=ROOT
+    )
     try:
         collector.start()
         collector.export(Signal.TRACES, (FIRST_RELEASE / "request.pb").read_bytes())
