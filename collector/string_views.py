@@ -18,6 +18,10 @@ _RECORD = np.dtype(np.complex128)
 _VIEW = np.dtype([("size", np.int32), ("prefix", "V4"), ("buffer", np.int32), ("start", np.int32)])
 _INLINE_BYTES = 12
 """Up to here the bytes stand in the view itself, from ``prefix`` on."""
+_NOTHING, _NEWLINE = (
+    np.frombuffer(len(text).to_bytes(4, "little") + text.ljust(_INLINE_BYTES, b"\0"), _RECORD)[0]
+    for text in (b"", b"\n")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,14 @@ class StringViews:
         if missing.any():
             valid = ~missing if valid is None else valid & ~missing
         return StringViews(self.records[rows], valid, self.data)
+
+    def lines(self) -> tuple[pa.Buffer, npt.NDArray[np.int32]]:
+        """The strings as one text, a line each, and where each starts; of none an empty line."""
+        records = np.empty(2 * len(self), _RECORD)
+        records[::2] = self.records if self.valid is None else np.where(self.valid, self.records, _NOTHING)
+        records[1::2] = _NEWLINE
+        _, offsets, lines = StringViews(records, None, self.data).array().buffers()
+        return lines, np.frombuffer(offsets, np.int32)[: 2 * len(self) : 2]
 
     def array(self) -> pa.StringArray:
         """The strings on their own, copied once. Raises ``pa.ArrowInvalid`` for more than 2 GiB of them."""

@@ -42,3 +42,15 @@ def test_an_array_holds_none_of_the_bytes_that_it_was_not_given() -> None:
     array = StringViews.of(came).take(np.array([0])).array()
 
     assert b"CANARY" not in array.buffers()[2].to_pybytes()
+
+
+@settings(deadline=None)
+@given(st.lists(TEXTS, max_size=8))
+def test_lines_are_the_strings_with_a_newline_behind_each(texts: list[str | None]) -> None:
+    lines, starts = StringViews.of(pa.array(texts, pa.string())).lines()
+
+    encoded = [(text or "").encode() for text in texts]
+    assert b"".join(text + b"\n" for text in encoded) == (bytes(lines) if texts else b"")
+    assert [
+        sum(len(text) + 1 for text in encoded[:number]) for number in range(len(texts))
+    ] == starts.tolist()

@@ -22,6 +22,7 @@ from agenttracer.collector.privacy.detectors.entropy import worth_a_look
 from agenttracer.collector.privacy.detectors.hidden import as_read, hiding
 from agenttracer.collector.privacy.detectors.patterns import AnyOf, Pattern, Which
 from agenttracer.collector.privacy.detectors.table import DEFAULTS, TABLE
+from agenttracer.collector.string_views import StringViews
 
 _ROUNDS = 4
 _PART_BYTES = 2 << 20
@@ -113,12 +114,12 @@ class Detectors:
 
         There may be more rows than those in which something is, and none is missing.
         """
-        values = pc.fill_null(values, "") if values.null_count else values
         for place, part in _parts(values):
-            lines, starts = _lines(part)
+            lines, starts = StringViews.of(part).lines()
             suspect = self._hit_lines(lines, starts)
             for pattern in self._extra:
-                suspect |= pc.match_substring_regex(part, pattern).to_numpy(zero_copy_only=False)
+                hit = pc.match_substring_regex(part, pattern)
+                suspect |= pc.fill_null(hit, False).to_numpy(zero_copy_only=False)
             random = np.zeros(len(part), bool)
             if by_entropy:
                 random[np.searchsorted(starts, worth_a_look(bytes(lines)), side="right") - 1] = True
@@ -198,12 +199,6 @@ def _parts(values: pa.StringArray) -> Iterator[tuple[int, pa.StringArray]]:
     for first, last in pairwise(bounds):
         if last > first:
             yield first, values[first:last]
-
-
-def _lines(values: pa.StringArray) -> tuple[pa.Buffer, npt.NDArray[np.int32]]:
-    """The values as one text, a line each, and where each starts."""
-    _, offsets, lines = pc.binary_join_element_wise(values, "", "\n").buffers()
-    return lines, np.frombuffer(offsets, np.int32)[: len(values)]
 
 
 def _bytes(values: pa.StringArray, row: int) -> bytes:
