@@ -6,13 +6,16 @@ it takes three times as long as this, and of two arrays it needs them in one fir
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+PART_BYTES = 2 << 20
+"""Of text at a time: it stays in the processor's cache, and no more of it is copied than the allocator keeps."""
 _RECORD = np.dtype(np.complex128)
 """Sixteen bytes that numpy moves as one; of structured records it asks what they are at each turn."""
 _VIEW = np.dtype([("size", np.int32), ("prefix", "V4"), ("buffer", np.int32), ("start", np.int32)])
@@ -74,6 +77,14 @@ class StringViews:
         if missing.any():
             valid = ~missing if valid is None else valid & ~missing
         return StringViews(self.records[rows], valid, self.data)
+
+    def parts(self) -> Iterator[slice]:
+        """Slices of about ``PART_BYTES`` or of one string."""
+        part = np.cumsum(self.sizes, dtype=np.int64) // PART_BYTES
+        cuts = np.flatnonzero(np.diff(part)) + 1
+        for first, last in pairwise([0, *cuts.tolist(), len(self)]):
+            if last > first:
+                yield slice(first, last)
 
     def lines(self) -> tuple[pa.Buffer, npt.NDArray[np.int32]]:
         """The strings as one text, a line each, and where each starts; of none an empty line."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from agenttracer.schemas.columns import TIME
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 _MANY = 2**63
+_NANOSECONDS = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,34 @@ def firsts(keys: Numbers, rows: Numbers, count: int) -> Numbers:
     return found
 
 
+def largest(keys: Numbers, values: Numbers, count: int) -> Numbers:
+    """For each key below ``count`` the largest of its values, the least of the type if it has none."""
+    found = np.full(count, np.iinfo(values.dtype).min, values.dtype)
+    np.maximum.at(found, keys, values)
+    return found
+
+
 def numbers(column: pa.ChunkedArray) -> Numbers:
     """Integers without nulls; times as nanoseconds since 1970."""
     values = array(column).to_numpy(zero_copy_only=False)
     return values.view(np.int64) if values.dtype.kind == "M" else values
+
+
+def times(nanoseconds: Numbers) -> pa.Array:
+    """Times, from nanoseconds since 1970."""
+    return pa.array(nanoseconds).view(TIME)
+
+
+def ends(spans: pa.Table) -> Numbers:
+    """When each span ended, in nanoseconds since 1970; no later than there is a number for."""
+    starts = numbers(spans.column("Timestamp"))
+    durations = np.minimum(numbers(spans.column("Duration")), (_NANOSECONDS - starts).astype(np.uint64))
+    return starts + durations.astype(np.int64)
+
+
+def is_said(column: pa.ChunkedArray) -> Mask:
+    """Where a column of strings without nulls is not empty."""
+    return flags(pc.not_equal(column, ""))
 
 
 def flags(column: pa.ChunkedArray) -> Mask:

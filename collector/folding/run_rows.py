@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.folding.columns import Numbers, array, plain
 from agenttracer.collector.folding.told import AGENT, STATE
 from agenttracer.schemas.columns import TIME
+from agenttracer.schemas.flatten import nothing
 from agenttracer.schemas.steps import SUMS
 
 _IDS = ["TenantId", "RunId", "ExpiresAt"]
@@ -16,24 +17,22 @@ _NOBODY = pa.scalar(
     {"Rank": 255, "Time": 0, "AgentName": "", "AgentVersion": "", "ServiceName": "", "TraceId": ""}, AGENT
 )
 """Behind whoever was told of otherwise."""
-_ZEROES = {pa.string(): "", pa.bool_(): False}
 _NO_STATE = pa.scalar({"Rank": 0, "Time": 0, "Status": ""}, STATE)
 
 
 def run_rows(sums: pa.Table, told: pa.Table, revision: int = 0) -> pa.Table:
     """Rows of ``agent_runs_state``: what each run comes to, and what is told of it, one of which may be missing."""
     at, others = _places(sums, told)
-    ids = [sums.select(_IDS), told.select(_IDS).take(pa.array(others))]
+    more = told.select(_IDS).take(pa.array(others)).columns
+    more += [nothing(field, len(others)) for field in SUMS]
+    sums = pa.concat_tables([sums, pa.table(more, sums.schema)]).unify_dictionaries().combine_chunks()
     told_at = np.concatenate([at, others])
-    nothing = {"FirstAgent": _NOBODY, "State": _NO_STATE, "StartTime": None, "LastSeen": pa.scalar(0, TIME)}
-    columns = {name: _or(told.column(name), told_at, missing) for name, missing in nothing.items()}
+    missing = {"FirstAgent": _NOBODY, "State": _NO_STATE, "StartTime": None, "LastSeen": pa.scalar(0, TIME)}
     return pa.table(
         {
-            **dict(
-                zip(_IDS, pa.concat_tables(ids).unify_dictionaries().combine_chunks().columns, strict=True)
-            ),
-            **columns,
-            "Sums": _padded(_sums(sums, revision), len(others)),
+            **{name: sums.column(name) for name in _IDS},
+            **{name: _or(told.column(name), told_at, instead) for name, instead in missing.items()},
+            "Sums": _sums(sums, revision),
         }
     )
 
@@ -63,12 +62,3 @@ def _sums(sums: pa.Table, revision: int) -> pa.StructArray:
         "Revision": pa.repeat(pa.scalar(revision, pa.uint64()), len(sums)),
     }
     return pa.StructArray.from_arrays([*numbered.values(), *columns.values()], [*numbered, *columns])
-
-
-def _padded(values: pa.StructArray, count: int) -> pa.StructArray:
-    """With so many more behind them that count for nothing, of no spans."""
-    if not count:
-        return values
-    zero = {field.name: _ZEROES.get(field.type, 0) for field in values.type}
-    unknown = {field.name: None for field in SUMS if field.nullable}
-    return pa.concat_arrays([values, pa.repeat(pa.scalar(zero | unknown, values.type), count)])

@@ -13,11 +13,15 @@ from agenttracer.collector.folding.columns import (
     Mask,
     Numbers,
     array,
+    ends,
     firsts,
     flags,
+    is_said,
+    largest,
     numbers,
     runs,
     texts,
+    times,
 )
 from agenttracer.schemas.failures import SOFT_CODES
 from agenttracer.schemas.steps import SPANS, SUMS
@@ -25,7 +29,6 @@ from agenttracer.schemas.steps import SPANS, SUMS
 _TYPES = "model respond tool retrieve memory agent other plan".split()
 _MODEL, _RESPOND, _TOOL, _RETRIEVE, _MEMORY, _AGENT, _OTHER, _PLAN = range(1, 1 + len(_TYPES))
 _RUNS = pa.schema([*(SPANS.field(name) for name in ("TenantId", "RunId", "ExpiresAt")), *SUMS])
-_NANOSECONDS = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,9 @@ class _Runs:
         found[self.run[which]] = True
         return found
 
-    def latest(self, times: Numbers, which: Mask) -> Numbers:
-        latest = np.zeros(self.count, np.int64)
-        np.maximum.at(latest, self.run[which], times[which])
-        return latest
+    def latest(self, nanoseconds: Numbers, which: Mask) -> pa.Array:
+        # 1970 where there is none.
+        return times(np.maximum(largest(self.run[which], nanoseconds[which], self.count), 0))
 
 
 def sums(spans: pa.Table, steps: pa.Table) -> pa.Table:
@@ -63,13 +65,11 @@ def sums(spans: pa.Table, steps: pa.Table) -> pa.Table:
     run = runs(spans)
     of = _Runs(run, int(run.max()) + 1)
     everyone = np.ones(len(run), bool)
-    expires = np.zeros(of.count, np.uint32)
-    np.maximum.at(expires, run, numbers(spans.column("ExpiresAt")))
     one_each = spans.select(["TenantId", "RunId"]).take(pa.array(firsts(run, np.arange(len(run)), of.count)))
     columns = {
         "TenantId": array(one_each.column("TenantId").cast(pa.string())).dictionary_encode(),
         "RunId": one_each.column("RunId"),
-        "ExpiresAt": pa.array(expires),
+        "ExpiresAt": pa.array(largest(run, numbers(spans.column("ExpiresAt")), of.count)),
         "Spans": pa.array(of.number(everyone)),
         **_of_steps(spans, steps, of),
     }
@@ -82,9 +82,7 @@ def _of_steps(spans: pa.Table, steps: pa.Table, runs: _Runs) -> dict[str, Any]:
     types = texts(steps.column("StepType"), *_TYPES).codes[at]
     codes = texts(steps.column("FailureCode"), *sorted(SOFT_CODES)).codes[at]
     starts = numbers(spans.column("Timestamp"))[at]
-    durations = np.minimum(numbers(spans.column("Duration"))[at], (_NANOSECONDS - starts).astype(np.uint64))
-    is_root = array(pc.equal(pc.binary_length(spans.column("ParentSpanId")), 0))
-    is_root = is_root.to_numpy(zero_copy_only=False)[at]
+    is_root = ~is_said(spans.column("ParentSpanId"))[at]
     is_raised = flags(steps.column("HasFailed"))[at] & ((codes == 0) | (codes > len(SOFT_CODES)))
     is_call = (types != _AGENT) & (types != _OTHER)
     is_model = (types == _MODEL) | (types == _RESPOND)
@@ -104,14 +102,10 @@ def _of_steps(spans: pa.Table, steps: pa.Table, runs: _Runs) -> dict[str, Any]:
         **tokens,
         "CostUsd": _costs(steps, at[is_call], runs),
         "RootFailed": pa.array(of.any(is_root & is_raised)),
-        "LastFailure": _times(of.latest(starts + durations.astype(np.int64), ends_runs)),
-        "LastSuccess": _times(of.latest(starts, ~is_raised & is_call & (types != _PLAN))),
+        "LastFailure": of.latest(ends(spans)[at], ends_runs),
+        "LastSuccess": of.latest(starts, ~is_raised & is_call & (types != _PLAN)),
         **_first_failures(spans, steps, at[codes != 0], runs),
     }
-
-
-def _times(nanoseconds: Numbers) -> pa.Array:
-    return pa.array(nanoseconds).view(SUMS.field("LastFailure").type)
 
 
 def _costs(steps: pa.Table, at: Numbers, runs: _Runs) -> pa.Array:

@@ -13,7 +13,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.folding.columns import Mask, Numbers, array, firsts, numbers, plain, runs, texts
+from agenttracer.collector.folding.columns import (
+    Mask,
+    Numbers,
+    array,
+    ends,
+    firsts,
+    is_said,
+    largest,
+    numbers,
+    plain,
+    runs,
+    texts,
+    times,
+)
 from agenttracer.schemas.columns import TIME
 from agenttracer.schemas.semconv import AGENT_RUN_STATUS
 from agenttracer.schemas.steps import SPANS
@@ -38,7 +51,6 @@ _READ = [
 
 _QUEUED, _RUNNING, _ENDED, _ENDED_BY_AGENT = 1, 2, 4, 5  # 3: cancelled, as an event tells
 _CREATE_AGENT = "create_agent"
-_NANOSECONDS = np.iinfo(np.int64).max
 
 
 def told(rows: pa.Table) -> pa.Table:
@@ -52,17 +64,16 @@ def told(rows: pa.Table) -> pa.Table:
     run = runs(rows)
     count = int(run.max()) + 1
     starts = numbers(rows.column("Timestamp"))
-    durations = np.minimum(numbers(rows.column("Duration")), (_NANOSECONDS - starts).astype(np.uint64))
-    ends = starts + durations.astype(np.int64)
+    ended = ends(rows)
     first = pa.array(firsts(run, np.arange(len(run)), count))
     columns = {
         "TenantId": plain(rows.column("TenantId")).take(first).dictionary_encode(),
         "RunId": plain(rows.column("RunId")).take(first),
-        "ExpiresAt": pa.array(_largest(run, numbers(rows.column("ExpiresAt")), count)),
+        "ExpiresAt": pa.array(largest(run, numbers(rows.column("ExpiresAt")), count)),
         "FirstAgent": _first_agents(rows, run, starts, count),
-        "State": _states(rows, run, ends, count),
-        "StartTime": _times(~_largest(run, ~starts, count)),  # ~ turns the order around
-        "LastSeen": _times(_largest(run, ends, count)),
+        "State": _states(rows, run, ended, count),
+        "StartTime": times(~largest(run, ~starts, count)),  # ~ turns the order around
+        "LastSeen": times(largest(run, ended, count)),
     }
     return pa.table([columns[field.name] for field in TOLD], schema=TOLD)
 
@@ -70,35 +81,35 @@ def told(rows: pa.Table) -> pa.Table:
 def _of_runs(rows: pa.Table) -> Mask:
     """Spans that are part of a run; to make an agent is no run of it."""
     has_run, has_type, has_status, has_parent = (
-        texts(rows.column(name)).codes > 0 for name in ("RunId", "StepType", "RunStatus", "ParentSpanId")
+        is_said(rows.column(name)) for name in ("RunId", "StepType", "RunStatus", "ParentSpanId")
     )
     makes_agent = texts(rows.column("Operation"), _CREATE_AGENT).codes == 1
     return has_run & (has_type | has_status) & ~(makes_agent & ~has_parent)
 
 
 def _first_agents(rows: pa.Table, run: Numbers, starts: Numbers, count: int) -> pa.StructArray:
-    has_agent, has_status = (texts(rows.column(name)).codes > 0 for name in ("AgentName", "RunStatus"))
+    has_agent, has_status = (is_said(rows.column(name)) for name in ("AgentName", "RunStatus"))
     ranks = np.where(has_agent, np.where(has_status, 0, 1), 2)
     names = [plain(rows.column(name)) for name in _NAMES]
     at = _chosen(run, [ranks, starts], names, "ascending", count)
     of_run = [
         pa.array(ranks[at], pa.uint8()),
-        _times(starts[at]),
+        times(starts[at]),
         *(each.take(pa.array(at)) for each in names),
     ]
     return pa.StructArray.from_arrays(of_run, fields=list(AGENT))
 
 
-def _states(rows: pa.Table, run: Numbers, ends: Numbers, count: int) -> pa.StructArray:
+def _states(rows: pa.Table, run: Numbers, ended: Numbers, count: int) -> pa.StructArray:
     status = texts(rows.column("RunStatus"), "queued", "running")
     ranks = np.select(
         [status.codes == 1, status.codes == 2, status.codes == 0], [_QUEUED, _RUNNING, _RUNNING], _ENDED
     )
-    ended = np.flatnonzero(ranks == _ENDED)
-    ranks[ended[_by_agents(rows, ended)]] = _ENDED_BY_AGENT
+    last = np.flatnonzero(ranks == _ENDED)
+    ranks[last[_by_agents(rows, last)]] = _ENDED_BY_AGENT
     words = pc.if_else(pa.array(status.codes == 0), "running", status.values.take(pa.array(status.codes)))
-    at = _chosen(run, [~ranks, ~ends], [words], "descending", count)
-    of_run = [pa.array(ranks[at], pa.uint8()), _times(ends[at]), words.take(pa.array(at))]
+    at = _chosen(run, [~ranks, ~ended], [words], "descending", count)
+    of_run = [pa.array(ranks[at], pa.uint8()), times(ended[at]), words.take(pa.array(at))]
     return pa.StructArray.from_arrays(of_run, fields=list(STATE))
 
 
@@ -118,20 +129,10 @@ def _chosen(
     """For each run the row whose keys are the smallest; among equal ones the first by its names."""
     left = np.arange(len(run))
     for key in keys:
-        smallest = ~_largest(run[left], ~key[left], count)
+        smallest = ~largest(run[left], ~key[left], count)
         left = left[key[left] == smallest[run[left]]]
     if len(left) > count:
         named = {str(number): name.take(pa.array(left)) for number, name in enumerate(names)}
         order = pc.sort_indices(pa.table(named), sort_keys=[(name, order_of_names) for name in named])
         left = left[order.to_numpy()]
     return firsts(run[left], left, count)
-
-
-def _largest(run: Numbers, values: Numbers, count: int) -> Numbers:
-    largest = np.full(count, np.iinfo(values.dtype).min, values.dtype)
-    np.maximum.at(largest, run, values)
-    return largest
-
-
-def _times(nanoseconds: Numbers) -> pa.Array:
-    return pa.array(nanoseconds).view(TIME)

@@ -19,10 +19,6 @@ Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
 
-_PART_BYTES = 2 << 20
-"""Of text at a time: what is read stays in the processor's cache, and no more of it is copied than that."""
-
-
 class Changes:
     """The strings of a table as they become: those that came, or others in their place.
 
@@ -62,8 +58,7 @@ class Changes:
 
     def parts(self, rows: Rows) -> Iterator[Rows]:
         """The rows in turn, so many at a time that their texts are not too long together."""
-        part = np.cumsum(self._views(rows).sizes, dtype=np.int64) // _PART_BYTES
-        yield from np.split(rows, np.flatnonzero(np.diff(part)) + 1)
+        yield from (rows[part] for part in self._views(rows).parts())
 
     def rendered(self, rows: Rows) -> pa.StringArray:
         """The values of these rows as texts, numbers too."""

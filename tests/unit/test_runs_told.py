@@ -20,7 +20,6 @@ from agenttracer.schemas.flatten import flatten
 from tests.batches import make_batch
 
 T0 = 1_790_000_000_000_000_000
-NAMES = ("AgentName", "AgentVersion", "ServiceName", "TraceId")
 BY_AGENT = "by_agent"  # the status is the agent's own word
 
 SPAN = st.fixed_dictionaries(

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +24,6 @@ from agenttracer.collector.privacy.detectors.table import DEFAULTS, TABLE
 from agenttracer.collector.string_views import StringViews
 
 _ROUNDS = 4
-_PART_BYTES = 2 << 20
-"""Searched at a time: few calls for many values, and no more than the allocator keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,8 @@ class Detectors:
 
         There may be more rows than those in which something is, and none is missing.
         """
-        for place, part in _parts(values):
+        for place in StringViews.of(values).parts():
+            part = values[place]
             lines, starts = StringViews.of(part).lines()
             suspect = self._hit_lines(lines, starts)
             for pattern in self._extra:
@@ -124,7 +122,7 @@ class Detectors:
             if by_entropy:
                 random[np.searchsorted(starts, worth_a_look(bytes(lines)), side="right") - 1] = True
             for row in np.flatnonzero(suspect | random).tolist():
-                yield place + row, by_entropy if random[row] else frozenset()
+                yield place.start + row, by_entropy if random[row] else frozenset()
 
     def _hit_lines(self, lines: pa.Buffer, starts: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
         """Which lines a built-in pattern hits; where a hit goes over several, each of them."""
@@ -187,18 +185,6 @@ def _as_read(values: pa.StringArray) -> pa.StringArray:
     hidden = pa.array(rows)
     texts = [as_read(text) for text in values.filter(hidden).to_pylist()]
     return pc.replace_with_mask(values, hidden, pa.array(texts, pa.string()))
-
-
-def _parts(values: pa.StringArray) -> Iterator[tuple[int, pa.StringArray]]:
-    """Slices of about ``_PART_BYTES`` or of one value, and where each starts."""
-    if not len(values):
-        return
-    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values) + 1]
-    cuts = np.searchsorted(offsets, np.arange(offsets[0] + _PART_BYTES, offsets[-1], _PART_BYTES))
-    bounds = [0, *np.unique(cuts).tolist(), len(values)]
-    for first, last in pairwise(bounds):
-        if last > first:
-            yield first, values[first:last]
 
 
 def _bytes(values: pa.StringArray, row: int) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.folding.columns import flags, is_said
 from agenttracer.collector.folding.told import TOLD, told
 from agenttracer.schemas.clickhouse_tables import LOGS_TABLE, TRACES_TABLE
 from agenttracer.schemas.columns import STRINGS
@@ -19,26 +20,22 @@ def spans_of(table: str, rows: pa.Table) -> pa.Table | None:
     """The columns ``SPANS`` of the rows for a ClickHouse table; None if none of them is any step's business."""
     if table not in (TRACES_TABLE, LOGS_TABLE):
         return None
-    telling = _is_said(rows, "RunId")
+    telling = is_said(rows.column("RunId"))
     if table == LOGS_TABLE:
-        says = pc.is_valid(rows.column("InputTokens"))
+        says = flags(pc.is_valid(rows.column("InputTokens")))
         for name in _TELLING:
-            says = pc.or_(says, _is_said(rows, name))
-        telling = pc.and_(pc.and_(telling, _is_said(rows, "SpanId")), says)
-    if not pc.any(telling).as_py():
+            says = says | is_said(rows.column(name))
+        telling = telling & is_said(rows.column("SpanId")) & says
+    if not telling.any():
         return None
-    if not pc.all(telling).as_py():
-        rows = rows.filter(telling)
+    if not telling.all():
+        rows = rows.filter(pa.array(telling))
     return pa.table([_column(rows, table, field) for field in SPANS], schema=SPANS)
 
 
 def told_of(table: str, rows: pa.Table) -> pa.Table:
     """The columns ``TOLD`` of the runs of the rows for a ClickHouse table; of log records a view makes them."""
     return told(rows) if table == TRACES_TABLE else TOLD.empty_table()
-
-
-def _is_said(rows: pa.Table, name: str) -> pa.ChunkedArray:
-    return pc.not_equal(rows.column(name), "")
 
 
 def _column(rows: pa.Table, table: str, field: pa.Field) -> pa.Array | pa.ChunkedArray:
