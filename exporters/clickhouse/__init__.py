@@ -35,8 +35,8 @@ from agenttracer.exporters.clickhouse.engine_memory import limit_kept_memory, re
 from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
-from agenttracer.exporters.clickhouse.merge_threads import let_merges_give_way
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
+from agenttracer.exporters.clickhouse.parts import let_merges_give_way
 from agenttracer.exporters.clickhouse.steps.opening import open_steps
 from agenttracer.exporters.clickhouse.steps.spans import spans_of, told_of
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
