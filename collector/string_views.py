@@ -28,6 +28,29 @@ _NOTHING, _NEWLINE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Strings as one text, each with a newline behind it, and where each starts."""
+
+    text: pa.Buffer
+    starts: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, row: int) -> bytes:
+        """One of the strings."""
+        return bytes(self.text[int(self.starts[row]) : self.end(row) - 1])
+
+    def end(self, row: int) -> int:
+        """Where the next one starts."""
+        return int(self.starts[row + 1]) if row + 1 < len(self.starts) else self.text.size
+
+    def rows(self, places: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """In which of the strings places of the text are."""
+        return np.searchsorted(self.starts, places, side="right") - 1
+
+
+@dataclass(frozen=True, slots=True)
 class StringViews:
     """Strings, or nulls, that stand in buffers of others. One record a string, its layout that of Arrow's format."""
 
@@ -37,6 +60,11 @@ class StringViews:
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def __getitem__(self, place: slice) -> StringViews:
+        """Some of them."""
+        valid = None if self.valid is None else self.valid[place]
+        return StringViews(self.records[place], valid, self.data)
 
     @property
     def sizes(self) -> npt.NDArray[np.int32]:
@@ -86,13 +114,21 @@ class StringViews:
             if last > first:
                 yield slice(first, last)
 
-    def lines(self) -> tuple[pa.Buffer, npt.NDArray[np.int32]]:
-        """The strings as one text, a line each, and where each starts; of none an empty line."""
+    def replaced(self, rows: npt.NDArray[np.int64], texts: pa.StringArray) -> StringViews:
+        """All of them, with others in these rows."""
+        if not len(rows):
+            return self
+        places = np.arange(len(self))
+        places[rows] = len(self) + np.arange(len(rows))
+        return StringViews.together([self, StringViews.of(texts)]).take(places)
+
+    def lines(self) -> Lines:
+        """The strings as one text, copied once; of none an empty line."""
         records = np.empty(2 * len(self), _RECORD)
         records[::2] = self.records if self.valid is None else np.where(self.valid, self.records, _NOTHING)
         records[1::2] = _NEWLINE
-        _, offsets, lines = StringViews(records, None, self.data).array().buffers()
-        return lines, np.frombuffer(offsets, np.int32)[: 2 * len(self) : 2]
+        _, offsets, text = StringViews(records, None, self.data).array().buffers()
+        return Lines(text, np.frombuffer(offsets, np.int32)[: 2 * len(self) : 2])
 
     def array(self) -> pa.StringArray:
         """The strings on their own, copied once. Raises ``pa.ArrowInvalid`` for more than 2 GiB of them."""

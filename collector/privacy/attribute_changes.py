@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -15,6 +13,8 @@ from agenttracer.collector.string_views import StringViews
 from agenttracer.schemas.batch import ATTRIBUTES, Kind
 
 NESTED = (Kind.ARRAY, Kind.KVLIST)
+IS_TEXT = np.array([kind in (Kind.STRING, *NESTED) for kind in Kind], bool)
+"""Which kinds of values are texts, or become some."""
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
@@ -54,11 +54,17 @@ class Changes:
 
     def texts(self, rows: Rows) -> pa.StringArray:
         """The strings of these rows as they are by now."""
-        return self._views(rows).array()
+        return self.views(rows).array()
 
-    def parts(self, rows: Rows) -> Iterator[Rows]:
-        """The rows in turn, so many at a time that their texts are not too long together."""
-        yield from (rows[part] for part in self._views(rows).parts())
+    def views(self, rows: Rows) -> StringViews:
+        """The strings of these rows where they are by now."""
+        came = self._came.take(rows)
+        place = self._place[rows]
+        changed = place >= 0
+        if not changed.any():
+            return came
+        every = StringViews.together([came, *self._held])
+        return every.take(np.where(changed, place + len(rows), np.arange(len(rows))))
 
     def rendered(self, rows: Rows) -> pa.StringArray:
         """The values of these rows as texts, numbers too."""
@@ -82,7 +88,7 @@ class Changes:
             column = self._table.column(name)
             held = column.null_count < len(column)
             columns[name] = column.take(pa.array(rows)) if held else pa.nulls(len(rows), column.type)
-        masked = self.masked[rows] & ~np.isin(kinds, (Kind.STRING, *NESTED))
+        masked = self.masked[rows] & ~IS_TEXT[kinds]
         if masked.any():
             # What was a number is a text now, and nothing else.
             where = pa.array(masked)
@@ -94,31 +100,19 @@ class Changes:
 
     def _strings(self, rows: Rows, kinds: npt.NDArray[np.uint8]) -> pa.StringArray:
         has_text = (self._place[rows] >= 0) | (kinds == Kind.STRING)
-        return self._views(rows).take(np.where(has_text, np.arange(len(rows)), -1)).array()
+        return self.views(rows).take(np.where(has_text, np.arange(len(rows)), -1)).array()
 
-    def _views(self, rows: Rows) -> StringViews:
-        came = self._came.take(rows)
-        place = self._place[rows]
-        changed = place >= 0
-        if not changed.any():
-            return came
-        every = StringViews.together([came, *self._held])
-        return every.take(np.where(changed, place + len(rows), np.arange(len(rows))))
-
-
-def sizes(table: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    """Bytes of every value: of strings and bytes their length, of nested ones that of their elements."""
-    total = np.zeros(table.num_rows, np.int64)
-    for name in ("string", "bytes"):
-        column = table.column(name)
-        if column.null_count < len(column):
-            total += pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
-    nested = table.column("nested")
-    if nested.null_count < len(nested):
-        ends = np.concatenate(
-            [[0], np.cumsum(pc.binary_length(nested.flatten()).to_numpy(zero_copy_only=False))]
-        )
-        lengths = pc.fill_null(pc.list_value_length(nested), 0).to_numpy(zero_copy_only=False)
-        bounds = np.concatenate([[0], np.cumsum(lengths)])
-        total += (ends[bounds[1:]] - ends[bounds[:-1]]).astype(np.int64)
-    return total
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Bytes of every value that came: of strings and bytes their length, of nested ones that of their elements."""
+        total = self._came.sizes.astype(np.int64)
+        bytes_, nested = self._table.column("bytes"), self._table.column("nested")
+        if bytes_.null_count < len(bytes_):
+            total += pc.fill_null(pc.binary_length(bytes_), 0).to_numpy(zero_copy_only=False)
+        if nested.null_count < len(nested):
+            ends = np.concatenate(
+                [[0], np.cumsum(pc.binary_length(nested.flatten()).to_numpy(zero_copy_only=False))]
+            )
+            lengths = pc.fill_null(pc.list_value_length(nested), 0).to_numpy(zero_copy_only=False)
+            bounds = np.concatenate([[0], np.cumsum(lengths)])
+            total += (ends[bounds[1:]] - ends[bounds[:-1]]).astype(np.int64)
+        return total

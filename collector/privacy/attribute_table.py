@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View
-from agenttracer.collector.privacy.attribute_changes import NESTED, Changes, sizes
+from agenttracer.collector.privacy.attribute_changes import IS_TEXT, NESTED, Changes
 from agenttracer.collector.privacy.columns import Tokens
 from agenttracer.collector.privacy.free_text import FreeText
 from agenttracer.collector.privacy.nested_keys import MASK
@@ -26,6 +26,7 @@ from agenttracer.collector.privacy.outcomes import UNCHANGED, Change, Outcomes, 
 from agenttracer.collector.privacy.policy import Action, Decision, Policy
 from agenttracer.collector.privacy.sanitizers import Sanitize
 from agenttracer.collector.privacy.values import PASSES, UNKNOWN, Verdicts
+from agenttracer.collector.string_views import StringViews
 from agenttracer.schemas.attributes import AGENT, LABEL, LABELS, MODEL, NAME, STEP, TOOL
 from agenttracer.schemas.batch import Batch, Kind, Place, Signal
 from agenttracer.schemas.semconv import EventName
@@ -212,7 +213,7 @@ class AttributeRedaction:
             changes.table(keep),
             np.where(changed, outcomes, UNCHANGED),
             ignored if artifacts is None else ignored & ~artifacts,
-            sizes(attributes.table),
+            changes.sizes(),
         )
 
     def _of_keys(self, found: Candidates) -> npt.NDArray[np.int16]:
@@ -255,19 +256,17 @@ class AttributeRedaction:
         outcomes: npt.NDArray[np.int16],
     ) -> None:
         """Text that the operator allowed, without what is private in it; blocked keys without their values."""
-        strings = np.isin(attributes.kinds, (Kind.STRING, *NESTED))
-        texts = strings & (actions == Action.TEXT)
+        texts = (actions == Action.TEXT) & IS_TEXT[attributes.kinds]
         for sanitize, rows in self._by_sanitizer(texts, found, attributes):
             keep[rows] = True
-            for part in changes.parts(rows):
-                distinct, indices = self._free_text.encode(changes.texts(part))
-                cleaned = self._free_text.clean(distinct, sanitize)
-                for rule, hit in cleaned.hits:
-                    outcomes[part[hit[indices]]] = self._outcomes.number(rule, ATTRIBUTE, Change.MASK)
-                changed = cleaned.changed[indices]
-                if changed.any():
-                    numbers = (np.cumsum(cleaned.changed) - 1)[indices[changed]]
-                    changes.mask(part[changed], cleaned.instead, numbers)
+            distinct, indices = self._free_text.encode(changes.views(rows))
+            cleaned = self._free_text.clean(distinct, sanitize)
+            for rule, hit in cleaned.hits:
+                outcomes[rows[hit[indices]]] = self._outcomes.number(rule, ATTRIBUTE, Change.MASK)
+            changed = cleaned.changed[indices]
+            if changed.any():
+                numbers = (np.cumsum(cleaned.changed) - 1)[indices[changed]]
+                changes.mask(rows[changed], cleaned.instead, numbers)
         blocked = np.flatnonzero((actions == Action.MASK) & (attributes.kinds != Kind.EMPTY))
         if len(blocked):
             keep[blocked] = True
@@ -305,14 +304,12 @@ class AttributeRedaction:
     ) -> None:
         """``blocked_values`` hold for everything that stays and wasn't masked already."""
         rest = keep & ~np.isin(actions, (Action.TEXT, Action.MASK, Action.KEEP, Action.HASH))
-        looked_at = rest & (
-            np.isin(kinds, (Kind.STRING, *NESTED)) | (self._every_type & np.isin(kinds, _NUMBERS))
-        )
+        looked_at = rest & (IS_TEXT[kinds] | (self._every_type & np.isin(kinds, _NUMBERS)))
         rows = np.flatnonzero(looked_at)
         if not len(rows):
             return
-        distinct, indices = self._free_text.encode(changes.rendered(rows))
-        cleaned, hit = self._free_text.without_blocked_values(distinct)
+        distinct, indices = self._free_text.encode(StringViews.of(changes.rendered(rows)))
+        cleaned, hit = self._free_text.without_blocked_values(distinct.array())
         changed = hit[indices]
         if changed.any():
             changes.mask(rows[changed], cleaned.take(pa.array(indices[changed])))

@@ -14,6 +14,7 @@ from agenttracer.collector.privacy.column_policy import ALLOWED_TEXT, CHECKED, D
 from agenttracer.collector.privacy.free_text import FreeText, Hits
 from agenttracer.collector.privacy.outcomes import Change, Rule
 from agenttracer.collector.privacy.values import PASSES, Verdicts
+from agenttracer.collector.string_views import StringViews
 from agenttracer.schemas.columns import HASHED, ID, LABEL, SAFE
 
 Tokens = Callable[[pa.StringArray], pa.StringArray]
@@ -98,7 +99,7 @@ def redact_columns(
                 lost += masked.lost(column)
         elif each.kind == ALLOWED_TEXT:
             encoded = column.dictionary_encode()
-            clean = free_text.clean(encoded.dictionary)
+            clean = free_text.clean(StringViews.of(encoded.dictionary))
             masked = _Masked(name, each, encoded, clean.texts(), clean.hits)
             columns[each.name] = masked.column()
             lost += masked.lost(column)

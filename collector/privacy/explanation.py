@@ -21,6 +21,7 @@ from agenttracer.collector.privacy.policy import BODY, Action, Decision, Policy
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms
 from agenttracer.collector.privacy.redactor import Redactor
 from agenttracer.collector.privacy.values import PASSES, Checks
+from agenttracer.collector.string_views import StringViews
 from agenttracer.schemas.attributes import ALLOWED, ALLOWED_PREFIXES, LABEL, NAME, TOOL
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.content import CONTENT_KEYS
@@ -103,7 +104,7 @@ def explain_value(options: PolicyOptions, value: str) -> ValueExplanation:
     passing = [
         kind for kind, verdict in zip((LABEL, NAME, TOOL), verdicts, strict=True) if verdict[0] == PASSES
     ]
-    cleaned = FreeText(options, detectors).clean(values).texts()
+    cleaned = FreeText(options, detectors).clean(StringViews.of(values)).texts()
     return ValueExplanation(passing, detectors.explain(value), cleaned[0].as_py() or "")
 
 

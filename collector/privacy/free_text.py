@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import re2
 
 from agenttracer.collector.bug_report import report_bug
 from agenttracer.collector.privacy.detectors import Detectors
@@ -26,18 +24,15 @@ from agenttracer.collector.privacy.expressions import Expressions
 from agenttracer.collector.privacy.nested_keys import MASK, NestedKeys
 from agenttracer.collector.privacy.options import PolicyOptions
 from agenttracer.collector.privacy.outcomes import Rule
+from agenttracer.collector.privacy.sanitizers import Sanitize
+from agenttracer.collector.string_views import StringViews
 
 Mask = npt.NDArray[np.bool_]
 Hits = list[tuple[str, Mask]]
 """Which rule changed which of the distinct values; the last one that did counts."""
 
-# JSON hides characters behind escapes: \u0040 is an @.
-_ESCAPED = r"\\u00[2-7][0-9A-Fa-f]"
-_BACKSLASH = re2.compile(r"\\")
-_ESCAPE = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 # Texts of this length are hardly ever alike, and finding out costs as much as searching them.
 _LONG_BYTES = 256
-_QUOTES = ('"', "\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +41,14 @@ class Cleaned:
 
     Most stay as they are, and are too long to be copied for those that don't."""
 
-    values: pa.StringArray
+    values: StringViews
     changed: Mask
     instead: pa.StringArray
     hits: Hits
 
     def texts(self) -> pa.StringArray:
         """All of them, as they may be stored."""
-        if not self.changed.any():
-            return self.values
-        return pc.replace_with_mask(self.values, pa.array(self.changed), self.instead)
+        return self.values.replaced(np.flatnonzero(self.changed), self.instead).array()
 
 
 class FreeText:
@@ -69,20 +62,18 @@ class FreeText:
         self._detectors = detectors
         self.instead = _instead(options)
 
-    def encode(self, values: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
+    def encode(self, values: StringViews) -> tuple[StringViews, npt.NDArray[np.int64]]:
         """Distinct values, and for each value the number of its own among them."""
-        if len(values) and _total_bytes(values) > _LONG_BYTES * len(values):
+        if values.sizes.sum(dtype=np.int64) > _LONG_BYTES * len(values):
             return values, np.arange(len(values))
-        encoded = values.dictionary_encode()
-        return encoded.dictionary, encoded.indices.to_numpy().astype(np.int64)
+        encoded = values.array().dictionary_encode()
+        return StringViews.of(encoded.dictionary), encoded.indices.to_numpy().astype(np.int64)
 
     def exempt(self, values: pa.StringArray) -> Mask:
         """Which values an ``allowed_values`` expression lets pass as they are."""
         return self._allowed.matching(values)
 
-    def clean(
-        self, values: pa.StringArray, sanitize: Callable[[pa.StringArray], pa.StringArray] | None = None
-    ) -> Cleaned:
+    def clean(self, values: StringViews, sanitize: Sanitize | None = None) -> Cleaned:
         """The values with what is private in them masked, and which rules did it."""
         try:
             return self._clean(values, sanitize)
@@ -101,28 +92,32 @@ class FreeText:
         changed = np.append(first.changed, second.changed)
         return Cleaned(values, changed, pa.concat_arrays([first.instead, second.instead]), hits)
 
-    def _clean(
-        self, values: pa.StringArray, sanitize: Callable[[pa.StringArray], pa.StringArray] | None
-    ) -> Cleaned:
-        exempt = self.exempt(values)
+    def _clean(self, values: StringViews, sanitize: Sanitize | None) -> Cleaned:
         hits: Hits = []
         cleaned = values
-        if sanitize is not None:
-            cleaned = self._step(cleaned, sanitize(cleaned), Rule.SANITIZER, hits)
-        cleaned = self._step(cleaned, self._nested_keys.masked(cleaned), Rule.BLOCKED_KEY, hits)
-        blocked = self._blocked.replaced(cleaned, MASK, self.instead)
-        cleaned = _unescaped(self._step(cleaned, blocked, Rule.BLOCKED_VALUE, hits))
+        if sanitize is not None or self._nested_keys or self._blocked:
+            cleaned = StringViews.of(self._by_rules(values.array(), sanitize, hits))
         private = self._detectors.masked(cleaned, MASK)
         first = np.full(len(values), -1, np.int16)
         first[private.rows] = private.first
         hits += [(self._detectors.names[number], first == number) for number in np.unique(private.first)]
-        hits = [(rule, hit & ~exempt) for rule, hit in hits]
+        if self._allowed:
+            stays = self.exempt(values.array())
+            hits = [(rule, hit & ~stays) for rule, hit in hits]
         changed = np.logical_or.reduce([hit for _, hit in hits] or [np.zeros(len(values), bool)])
-        instead = cleaned.filter(pa.array(changed))
-        if len(private.rows):
-            texts = private.texts.filter(pa.array(changed[private.rows]))
-            instead = pc.replace_with_mask(instead, pa.array(first[changed] >= 0), texts)
-        return Cleaned(values, changed, instead, hits)
+        rows = np.flatnonzero(changed)
+        instead = cleaned.replaced(private.rows, private.texts).take(rows)
+        return Cleaned(values, changed, instead.array(), hits)
+
+    def _by_rules(self, values: pa.StringArray, sanitize: Sanitize | None, hits: Hits) -> pa.StringArray:
+        """As the operator's own rules leave the values."""
+        if sanitize is not None:
+            values = self._step(values, sanitize(values), Rule.SANITIZER, hits)
+        if self._nested_keys:
+            values = self._step(values, self._nested_keys.masked(values), Rule.BLOCKED_KEY, hits)
+        return self._step(
+            values, self._blocked.replaced(values, MASK, self.instead), Rule.BLOCKED_VALUE, hits
+        )
 
     def without_blocked_values(self, values: pa.StringArray) -> tuple[pa.StringArray, Mask]:
         """The values with what ``blocked_values`` match masked, and which of them changed."""
@@ -160,27 +155,3 @@ def _changed(before: pa.StringArray, after: pa.StringArray) -> Mask:
     if before is after:
         return np.zeros(len(before), bool)
     return pc.fill_null(pc.not_equal(before, after), False).to_numpy(zero_copy_only=False)
-
-
-def _total_bytes(values: pa.StringArray) -> int:
-    offsets = np.frombuffer(values.buffers()[1], np.int32)
-    return int(offsets[values.offset + len(values)] - offsets[values.offset])
-
-
-def _unescaped(values: pa.StringArray) -> pa.StringArray:
-    """JSON's escapes of ordinary characters undone, so that nothing hides behind them."""
-    data = values.buffers()[2]
-    # One look at the bytes of all of them: many times as fast as a search in each.
-    if data is None or _BACKSLASH.search(data) is None:
-        return values
-    hit = pc.fill_null(pc.match_substring_regex(values, _ESCAPED), False)
-    if not pc.any(hit, min_count=0).as_py():
-        return values
-    replaced = [_ESCAPE.sub(_character, value) for value in values.filter(hit).to_pylist()]
-    return pc.replace_with_mask(values, hit, pa.array(replaced, pa.string()))
-
-
-def _character(escape: re.Match[str]) -> str:
-    character = chr(int(escape.group(1), 16))
-    # A quote that were undone would end the string that it stands in.
-    return escape.group() if character in _QUOTES else character

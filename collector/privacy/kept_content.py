@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View
-from agenttracer.collector.privacy.attribute_changes import NESTED, Changes
+from agenttracer.collector.privacy.attribute_changes import IS_TEXT, NESTED, Changes
 from agenttracer.collector.privacy.free_text import FreeText
+from agenttracer.collector.string_views import StringViews
 from agenttracer.schemas.artifact_key import key_part
 from agenttracer.schemas.batch import ATTRIBUTES, Batch, Kind, Place
 from agenttracer.schemas.content import INPUT, OUTPUT, REFERENCES, content_role
@@ -56,7 +57,7 @@ def keep_content(
 ) -> Kept | None:
     """The content among a batch's dropped attributes as objects; None if there is none."""
     roles, owners = _roles(attributes, batch)
-    moved = dropped & (roles != _NO_ROLE) & np.isin(attributes.kinds, (Kind.STRING, *NESTED))
+    moved = dropped & (roles != _NO_ROLE) & IS_TEXT[attributes.kinds]
     if not moved.any():
         return None
     rows = np.flatnonzero(moved)
@@ -109,10 +110,11 @@ def _parts(attributes: View, rows: npt.NDArray[np.int64], free_text: FreeText) -
     listed = np.isin(attributes.kinds[rows], NESTED)
     if listed.any():
         changes.render(rows[listed])
-    distinct, numbers = free_text.encode(changes.texts(rows).fill_null(""))
+    distinct, numbers = free_text.encode(StringViews.of(changes.texts(rows).fill_null("")))
     texts = _quoted(free_text.clean(distinct).texts()).take(pa.array(numbers))
     # A key may be made of content, too: the name of a variable, say.
-    keys = free_text.clean(pa.array([key or _BODY for key in attributes.keys])).texts()
+    names = pa.array([key or _BODY for key in attributes.keys], pa.string())
+    keys = free_text.clean(StringViews.of(names)).texts()
     return pc.binary_join_element_wise(_quoted(keys).take(pa.array(attributes.codes[rows])), texts, ":")
 
 

@@ -31,10 +31,11 @@ class NestedKeys:
         self._patterns = Expressions(patterns)
         self._known: dict[str, bool] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
     def masked(self, values: pa.StringArray) -> pa.StringArray:
         """The texts without the values of blocked keys."""
-        if not self._patterns:
-            return values
         nested = pc.fill_null(pc.match_substring_regex(values, _LOOKS_NESTED), False)
         if not pc.any(nested, min_count=0).as_py():
             return values

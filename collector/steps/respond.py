@@ -26,8 +26,7 @@ def responding(
         return types
     is_step = ~is_value(types, "")
     # Only a step above makes a run of it, and only a root that is here has ended.
-    ended = np.isin(tree.traces, tree.traces[tree.is_root])
-    stopped &= ended & tree.under(is_step & ~is_model)
+    stopped &= tree.in_traces_of(tree.is_root) & tree.under(is_step & ~is_model)
     if not stopped.any():
         return types
     starts = tree.starts_ns

@@ -24,8 +24,8 @@ def run_statuses(
     roots = _roots(batch, types, tree)
     derived = pa.nulls(batch.num_rows, pa.string())
     if roots.any():
-        in_trace = _in_traces(tree, mask(failures.codes.is_valid()))
-        failed = _root_errors(tree, failures) | _in_traces(tree, _last_words(types, failures, tree))
+        in_trace = tree.in_traces_of(mask(failures.codes.is_valid()))
+        failed = _root_errors(tree, failures) | tree.in_traces_of(_last_words(types, failures, tree))
         derived = pc.if_else(
             pa.array(failed), "failure", pc.if_else(pa.array(in_trace), "partial", "success")
         )
@@ -54,14 +54,6 @@ def _roots(batch: Batch, types: pa.DictionaryArray, tree: Tree) -> Mask:
 def _root_errors(tree: Tree, failures: Failures) -> Mask:
     hard = mask(failures.codes.is_valid()) & ~mask(pc.is_in(failures.codes, _SOFT))
     return (tree.has_error & ~failures.thrown.excused) | failures.raised | hard
-
-
-def _in_traces(tree: Tree, rows: Mask) -> Mask:
-    """All rows of the traces of these rows."""
-    if not rows.any():
-        return rows
-    inside: Mask = np.isin(tree.traces, tree.traces[rows])
-    return inside
 
 
 def _last_words(types: pa.DictionaryArray, failures: Failures, tree: Tree) -> Mask:

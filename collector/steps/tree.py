@@ -68,6 +68,12 @@ class Tree:
         )
         return ends
 
+    def in_traces_of(self, marked: Mask) -> Mask:
+        """Which spans are of a trace that has a marked span."""
+        has_marked = np.zeros(int(self.traces.max(initial=-1)) + 1, bool)
+        has_marked[self.traces[marked]] = True
+        return has_marked[self.traces]
+
     def under(self, marked: Mask) -> Mask:
         """Which spans have a marked span above them."""
         inside = np.zeros(len(marked), bool)

@@ -102,7 +102,7 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         if (spans := spans_of(table, rows)) is not None:
             self._steps.write(spans, told_of(table, rows))
         for part, piece in pieces(rows, token):
-            known_by = {**settings(self.options.timeout), "insert_deduplication_token": part}
+            known_by = settings(self.options.timeout, part)
             try:
                 insert(self._client, table, piece, known_by, embedded=self.options.folder is not None)
             except (ClickHouseError, OSError) as error:

@@ -22,9 +22,10 @@ MAX_INSERT_BYTES = 64 << 20
 _ONE_BLOCK: Settings = {"max_threads": 1, "deduplicate_insert_select": "force_enable"}
 
 
-def settings(timeout_seconds: float) -> dict[str, str | int | float]:
-    """What makes an insert durable on return and harmless to repeat."""
+def settings(timeout_seconds: float, token: str) -> Settings:
+    """What makes an insert durable on return and harmless to repeat: one with the same ``token`` is not done again."""
     return {
+        "insert_deduplication_token": token,
         "async_insert": 0,
         "insert_deduplicate": 1,
         "optimize_on_insert": 0,  # no key is twice in an insert

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -122,4 +123,4 @@ def _store(client: Client, steps: StepWriter, rows: pa.Table) -> None:
     spans = spans_of(TRACES_TABLE, rows)
     assert spans is not None
     steps.write(spans, told_of(TRACES_TABLE, rows))
-    insert(client, TRACES_TABLE, rows, settings(_TIMEOUT_SECONDS), embedded=True)
+    insert(client, TRACES_TABLE, rows, settings(_TIMEOUT_SECONDS, uuid4().hex), embedded=True)

@@ -271,7 +271,7 @@ def test_a_value_that_a_rule_fails_on_is_masked_whole(
 
     monkeypatch.setattr(NestedKeys, "masked", failing)
     given = {"my.a": "one", "my.b": "boom", "my.c": "bob@example.com", "my.d": "four"}
-    batch = clean(tmp_path, given, allowed_key_patterns=["^my"])
+    batch = clean(tmp_path, given, allowed_key_patterns=["^my"], blocked_key_patterns=["^never$"])
 
     assert attributes_at(batch, Place.ROW) == {"my.a": "one", "my.b": "****", "my.c": "****", "my.d": "four"}
     assert {"failure", "email"} <= set(batch.tables["ledger"]["Rule"].to_pylist())

@@ -47,10 +47,25 @@ def test_an_array_holds_none_of_the_bytes_that_it_was_not_given() -> None:
 @settings(deadline=None)
 @given(st.lists(TEXTS, max_size=8))
 def test_lines_are_the_strings_with_a_newline_behind_each(texts: list[str | None]) -> None:
-    lines, starts = StringViews.of(pa.array(texts, pa.string())).lines()
+    lines = StringViews.of(pa.array(texts, pa.string())).lines()
 
     encoded = [(text or "").encode() for text in texts]
-    assert b"".join(text + b"\n" for text in encoded) == (bytes(lines) if texts else b"")
-    assert [
-        sum(len(text) + 1 for text in encoded[:number]) for number in range(len(texts))
-    ] == starts.tolist()
+    assert b"".join(text + b"\n" for text in encoded) == (bytes(lines.text) if texts else b"")
+    assert encoded == [lines[row] for row in range(len(lines))]
+    assert [row for row, text in enumerate(encoded) for _ in range(len(text) + 1)] == lines.rows(
+        np.arange(lines.text.size if texts else 0)
+    ).tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(TEXTS, max_size=8), st.data())
+def test_others_stand_in_the_rows_that_are_named(texts: list[str | None], data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.integers(0, len(texts) - 1), unique=True) if texts else st.just([]))
+    others = data.draw(st.lists(TEXTS, min_size=len(rows), max_size=len(rows)))
+
+    replaced = StringViews.of(pa.array(texts, pa.string())).replaced(
+        np.array(rows, np.int64), pa.array(others, pa.string())
+    )
+
+    expected = [others[rows.index(row)] if row in rows else text for row, text in enumerate(texts)]
+    assert expected == replaced.array().to_pylist()

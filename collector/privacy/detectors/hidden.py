@@ -1,15 +1,18 @@
-"""Characters that hide others: digits and letters of another width or script, and ones that are not seen.
+"""What hides characters: digits and letters of another width or script, ones that are not seen, JSON's escapes.
 
-``４１１１`` is read as 4111, and ``41\\u200b11`` too. Detectors look at values as they are read.
+``４１１１`` is read as 4111, and ``41\\u200b11`` too; ``\\u0040`` is an @. Detectors look at values as they are read.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+import re2
+
+from agenttracer.collector.string_views import Lines
 
 # The zero of every script of the Basic Multilingual Plane whose digits NFKC leaves as they are.
 _ZEROES = "٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐᪀᪐᭐᮰᱀᱐꘠꣐꤀꧐꧰꩐꯰"
@@ -25,11 +28,21 @@ _AS_READ: dict[int, str | None] = {
     **{ord(zero) + digit: str(digit) for zero in _ZEROES for digit in range(10)},
     **{point: None for first, last in (*_UNSEEN, (0xE0000, 0xE01EF)) for point in range(first, last + 1)},
 }
+# Of ordinary characters.
+_ESCAPED = re2.compile(r"\\u00[2-7][0-9A-Fa-f]")
+_ESCAPE = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
+_QUOTES = ('"', "\\")
 
 
 def as_read(text: str) -> str:
     """The text in compatible, visible characters."""
-    return unicodedata.normalize("NFKC", text.translate(_AS_READ))
+    return unicodedata.normalize("NFKC", _ESCAPE.sub(_character, text).translate(_AS_READ))
+
+
+def _character(escape: re.Match[str]) -> str:
+    character = chr(int(escape.group(1), 16))
+    # A quote that were undone would end the string that it stands in.
+    return escape.group() if character in _QUOTES else character
 
 
 def _start(point: int) -> int:
@@ -50,15 +63,15 @@ _EDGES = np.array(
 )
 
 
-def hiding(values: pa.StringArray) -> npt.NDArray[np.bool_]:
-    """Which values have such characters, by numpy over the bytes of all of them at once."""
-    rows = np.zeros(len(values), bool)
-    if values.buffers()[2] is None:
-        return rows
-    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values) + 1]
-    data = np.frombuffer(values.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+def hiding(lines: Lines) -> npt.NDArray[np.int64]:
+    """In which lines there is such a thing: one look at the bytes of all of them at once."""
+    return np.unique(np.concatenate([_with_characters(lines), _with_escapes(lines)]))
+
+
+def _with_characters(lines: Lines) -> npt.NDArray[np.int64]:
+    data = np.frombuffer(lines.text, np.uint8)
     if not len(data) or data.max() < 0x80:
-        return rows
+        return np.zeros(0, np.int64)
     # Where a character of several bytes starts; the scripts of China, Japan and Korea have nothing to hide with.
     leads = np.flatnonzero((data >= 0xC2) & ((data < 0xE3) | (data >= 0xEA)))
     first, second, third = (
@@ -66,5 +79,13 @@ def hiding(values: pa.StringArray) -> npt.NDArray[np.bool_]:
     )
     starts = (first << 16) | (second << 8) | np.where(first < 0xE0, 0, third)
     hidden = leads[np.searchsorted(_EDGES, starts, side="right") % 2 == 1]
-    rows[np.searchsorted(offsets - offsets[0], hidden, side="right") - 1] = True
-    return rows
+    return lines.rows(hidden)
+
+
+def _with_escapes(lines: Lines) -> npt.NDArray[np.int64]:
+    rows: list[int] = []
+    position = 0
+    while position < lines.text.size and (match := _ESCAPED.search(lines.text, position)) is not None:
+        rows.append(int(lines.rows(match.start())))
+        position = lines.end(rows[-1])
+    return np.array(rows, np.int64)

@@ -8,7 +8,7 @@ each, so that a batch costs one call. Both are the same engine: linear in the te
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from agenttracer.collector.privacy.detectors.entropy import worth_a_look
 from agenttracer.collector.privacy.detectors.hidden import as_read, hiding
 from agenttracer.collector.privacy.detectors.patterns import AnyOf, Pattern, Which
 from agenttracer.collector.privacy.detectors.table import DEFAULTS, TABLE
-from agenttracer.collector.string_views import StringViews
+from agenttracer.collector.string_views import Lines, StringViews
 
 _ROUNDS = 4
 
@@ -62,12 +62,11 @@ class Detectors:
     def found(self, values: pa.StringArray) -> pa.Int16Array:
         """For each value the index into ``names`` of the first detector that hits; null where none does."""
         first = np.full(len(values), -1, np.int16)
-        read = _as_read(values)
-        for row, candidates in self._suspects(read, self._in_labels):
-            first[row] = next(self._hitting(_bytes(read, row), candidates), -1)
+        for row, text, candidates in self._suspects(StringViews.of(values), self._in_labels):
+            first[row] = next(self._hitting(text, candidates), -1)
         return pa.array(first, mask=first < 0)
 
-    def masked(self, values: pa.StringArray, mask: str = "****") -> Masked:
+    def masked(self, values: StringViews, mask: str = "****") -> Masked:
         """The values in which something is found, with ``mask`` for it.
 
         They are written as they read, without the characters that hid it. What masking exposes is masked, too;
@@ -76,19 +75,19 @@ class Detectors:
         masked: dict[int, str] = {}
         first: dict[int, int] = {}
         counts: Counter[str] = Counter()
-        rows, texts = list(range(len(values))), _as_read(values)
+        rows: Sequence[int] = range(len(values))
         for _ in range(_ROUNDS):
             changed = {}
-            for place, candidates in self._suspects(texts, self._in_free_text):
-                text, found = self._masked(_bytes(texts, place), candidates, mask.encode())
+            for place, text, candidates in self._suspects(values, self._in_free_text):
+                without, found = self._masked(text, candidates, mask.encode())
                 if found:
-                    changed[rows[place]] = text
+                    changed[rows[place]] = without
                     first.setdefault(rows[place], next(iter(found)))
                     counts.update({self.names[number]: times for number, times in found.items()})
             masked |= changed
             if not changed:
                 break
-            rows, texts = list(changed), pa.array(changed.values(), pa.string())
+            rows, values = list(changed), StringViews.of(pa.array(changed.values(), pa.string()))
         else:
             masked |= dict.fromkeys(rows, mask)
         places = sorted(masked)
@@ -105,35 +104,33 @@ class Detectors:
         return [self.names[number] for number in self._hitting(text, self._in_free_text)]
 
     def _suspects(
-        self, values: pa.StringArray, by_entropy: frozenset[int]
-    ) -> Iterator[tuple[int, frozenset[int]]]:
-        """The rows that a pattern hits, before the second look, and which of ``by_entropy`` to ask there.
+        self, values: StringViews, by_entropy: frozenset[int]
+    ) -> Iterator[tuple[int, bytes, frozenset[int]]]:
+        """The rows that a pattern hits, before the second look; the text there as it reads, and which of
+        ``by_entropy`` to ask.
 
         There may be more rows than those in which something is, and none is missing.
         """
-        for place in StringViews.of(values).parts():
-            part = values[place]
-            lines, starts = StringViews.of(part).lines()
-            suspect = self._hit_lines(lines, starts)
+        for place in values.parts():
+            part, lines = _as_read(values[place])
+            suspect = self._hit_lines(lines)
             for pattern in self._extra:
-                hit = pc.match_substring_regex(part, pattern)
+                hit = pc.match_substring_regex(part.array(), pattern)
                 suspect |= pc.fill_null(hit, False).to_numpy(zero_copy_only=False)
-            random = np.zeros(len(part), bool)
+            random = np.zeros(len(lines), bool)
             if by_entropy:
-                random[np.searchsorted(starts, worth_a_look(bytes(lines)), side="right") - 1] = True
+                random[lines.rows(worth_a_look(bytes(lines.text)))] = True
             for row in np.flatnonzero(suspect | random).tolist():
-                yield place.start + row, by_entropy if random[row] else frozenset()
+                yield place.start + row, lines[row], by_entropy if random[row] else frozenset()
 
-    def _hit_lines(self, lines: pa.Buffer, starts: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    def _hit_lines(self, lines: Lines) -> npt.NDArray[np.bool_]:
         """Which lines a built-in pattern hits; where a hit goes over several, each of them."""
-        hit = np.zeros(len(starts), bool)
+        hit = np.zeros(len(lines), bool)
         position = 0
-        while (place := self._any.first(lines, position)) is not None:
-            first, last = np.searchsorted(starts, (place[0], place[1] - 1), side="right") - 1
+        while position < lines.text.size and (place := self._any.first(lines.text, position)) is not None:
+            first, last = lines.rows((place[0], place[1] - 1)).tolist()
             hit[first : last + 1] = True
-            if last + 1 == len(starts):
-                break
-            position = int(starts[last + 1])
+            position = lines.end(last)
         return hit
 
     def _candidates(self, text: bytes, by_entropy: frozenset[int]) -> list[int]:
@@ -177,15 +174,12 @@ def _table(enabled: Collection[str], extra: Mapping[str, str]) -> list[Detector]
     return [detector for detector in TABLE if detector.name in enabled] + own
 
 
-def _as_read(values: pa.StringArray) -> pa.StringArray:
-    """The values without what hides in them."""
-    rows = hiding(values)
-    if not rows.any():
-        return values
-    hidden = pa.array(rows)
-    texts = [as_read(text) for text in values.filter(hidden).to_pylist()]
-    return pc.replace_with_mask(values, hidden, pa.array(texts, pa.string()))
-
-
-def _bytes(values: pa.StringArray, row: int) -> bytes:
-    return bytes(values[int(row)].as_buffer())
+def _as_read(values: StringViews) -> tuple[StringViews, Lines]:
+    """The values without what hides in them, and as lines."""
+    lines = values.lines()
+    rows = hiding(lines)
+    if not len(rows):
+        return values, lines
+    texts = [as_read(lines[row].decode()) for row in rows.tolist()]
+    values = values.replaced(rows, pa.array(texts, pa.string()))
+    return values, values.lines()

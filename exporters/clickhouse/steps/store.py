@@ -24,7 +24,7 @@ class ClickHouseSteps:
     def __init__(self, client: Client, timeout_seconds: float, *, embedded: bool) -> None:
         self._client = client
         self._embedded = embedded
-        self._settings = settings(timeout_seconds)
+        self._timeout_seconds = timeout_seconds
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Durable on return."""
@@ -32,7 +32,7 @@ class ClickHouseSteps:
             return
         # Known by nothing: a row that comes again replaces the other, and known by its contents one that had been
         # erased, or changed and changed back, would not come at all.
-        anew = {**self._settings, "insert_deduplication_token": uuid4().hex}
+        anew = settings(self._timeout_seconds, uuid4().hex)
         try:
             insert(self._client, table, rows, anew, embedded=self._embedded)
         except (ClickHouseError, OSError) as error:
