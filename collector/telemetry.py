@@ -8,7 +8,7 @@ received = stored + waiting + duplicate + rejected + filtered + dead_lettered.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,6 +111,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
+        self._by_labels: dict[tuple[str, tuple[tuple[str, str], ...]], Counter | Gauge | Histogram] = {}
         for definition in DEFINITIONS:
             self._metrics[definition.name] = _make(definition, self.registry)
         started = time.monotonic()
@@ -120,15 +121,15 @@ class Telemetry:
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
         """Count up; raises ``KeyError`` for a name that the table lacks."""
-        metric = self._metrics[name]
+        metric = self._labeled(name, labels)
         assert isinstance(metric, Counter | Gauge)
-        (metric.labels(**labels) if labels else metric).inc(amount)
+        metric.inc(amount)
 
     def set(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
-        metric = self._metrics[name]
+        metric = self._labeled(name, labels)
         assert isinstance(metric, Gauge)
-        (metric.labels(**labels) if labels else metric).set(value)
+        metric.set(value)
 
     def show(self, name: str, read: Callable[[], float]) -> None:
         """Have a gauge read its value whenever it is scraped."""
@@ -138,9 +139,18 @@ class Telemetry:
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Put a value into a histogram."""
-        metric = self._metrics[name]
+        metric = self._labeled(name, labels)
         assert isinstance(metric, Histogram)
-        (metric.labels(**labels) if labels else metric).observe(value)
+        metric.observe(value)
+
+    def _labeled(self, name: str, labels: Mapping[str, str]) -> Counter | Gauge | Histogram:
+        # The library looks a metric's labels up anew each time, under a lock.
+        known = (name, tuple(labels.items()))
+        metric = self._by_labels.get(known)
+        if metric is None:
+            metric = self._metrics[name].labels(**labels) if labels else self._metrics[name]
+            self._by_labels[known] = metric
+        return metric
 
     def show_books(self, books: Books) -> None:
         """Expose the journal's books beside the metrics of this table."""

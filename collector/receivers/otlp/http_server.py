@@ -19,8 +19,9 @@ from agenttracer.collector.component import Accepted
 from agenttracer.collector.decode.otlp_json import json_to_protobuf
 from agenttracer.collector.endpoint import bind_as_worker
 from agenttracer.collector.errors import Rejected, Unavailable
+from agenttracer.collector.receivers.otlp.answers import Answers
 from agenttracer.collector.receivers.otlp.cors import CorsPolicy
-from agenttracer.collector.receivers.otlp.delivery import Delivery, late
+from agenttracer.collector.receivers.otlp.delivery import Delivery
 from agenttracer.collector.receivers.otlp.http_body import WINDOW_BITS, Share, decompress, read_body
 from agenttracer.collector.receivers.otlp.options import HttpProtocol
 from agenttracer.collector.receivers.otlp.status import Refusal, response_of
@@ -81,6 +82,7 @@ class HttpServer:
     async def start(self) -> None:
         """Raises ``StartError``."""
         tls = None if self._options.tls is None else ssl_context(self._options.tls, self._who)
+        self._answers = Answers()
         await self._runner.setup()
         for open_socket in bind_as_worker(self._options.endpoint, self._who, self._delivery.context.worker):
             self.port = open_socket.getsockname()[1]
@@ -107,7 +109,7 @@ class HttpServer:
         return response
 
     async def _export(self, signal: Signal, http: web.Request, *, is_json: bool) -> web.Response:
-        tenant = self._delivery.authenticate({name.lower(): value for name, value in http.headers.items()})
+        tenant = self._delivery.authenticate(http.headers)
         if isinstance(tenant, Refusal):
             return _refused(tenant, is_json)
         try:
@@ -124,8 +126,9 @@ class HttpServer:
         """The request as protobuf."""
         limit_bytes = self._options.max_request_body_size
         compression = _compression(http)
+        has_come = http.content.is_eof()  # a short one comes with its headers
         try:
-            async with asyncio.timeout(self._options.read_timeout):
+            async with asyncio.timeout(None if has_come else self._options.read_timeout):
                 body = await read_body(http, limit_bytes, share)
         except TimeoutError:
             raise Unavailable("the request's body came too slowly") from None
@@ -142,12 +145,7 @@ class HttpServer:
             answer = await self._in_thread(self._delivery.send, signal, body, tenant)
         else:
             answer = self._delivery.send(signal, body, tenant)
-        waiting = asyncio.wrap_future(answer)
-        waiting.add_done_callback(_retrieve)
-        await asyncio.wait([waiting], timeout=self._delivery.response_timeout_seconds)
-        if not answer.done():
-            raise late()
-        return answer.result()
+        return await self._answers.wait_for(answer, self._delivery.response_timeout_seconds)
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = partial(function, *args, **kwargs)
@@ -187,9 +185,3 @@ def _from_json(signal: Signal, body: bytes) -> bytes:
         return json_to_protobuf(signal, body)
     except ValueError as error:
         raise Rejected(str(error), reason="malformed") from None
-
-
-def _retrieve(waiting: asyncio.Future[Accepted]) -> None:
-    """Look at an error that came after the client was answered, or asyncio complains about it."""
-    if not waiting.cancelled():
-        waiting.exception()
