@@ -39,14 +39,27 @@ from tests.benchmarks.sqlite_servers import MLflow, Phoenix
 from tests.benchmarks.stages import measure_stages
 from tests.benchmarks.target import Target
 
-_TARGETS: Mapping[str, Callable[[str], Target]] = {
+Make = Callable[[str], Target]
+"""A target for a transport."""
+
+_TARGETS: Mapping[str, Make] = {
     "debug": lambda transport: Collector("debug exporter", "debug", transport),
     "store": lambda transport: Collector("embedded store", "clickhouse", transport),
     "rotel": Rotel,
     "floor": lambda transport: GrpcFloor(),
 }
+_BY_CORES: Mapping[str, Make] = {
+    "debug-1": lambda transport: Collector("debug, 1 core", "debug", transport, cores=1),
+    "debug-2": lambda transport: Collector("debug, 2 cores", "debug", transport, cores=2),
+    "debug-2-2": lambda transport: Collector(
+        "debug, 2 cores, 2 workers", "debug", transport, cores=2, workers=2
+    ),
+    "store-1": lambda transport: Collector("embedded store, 1 core", "clickhouse", transport, cores=1),
+    "store-2": lambda transport: Collector("embedded store, 2 cores", "clickhouse", transport, cores=2),
+}
 _SQLITE_SERVERS = {server.name: server for server in (Phoenix, MLflow)}
 _HALF_LOAD = "half-load"
+_CORES = "cores"
 _STAGES = "stages"
 _QUERIES = "queries"
 _REDACTION = "redaction"
@@ -59,6 +72,14 @@ _LOADS = {
 _QUICK = {
     1000: [Load(1000, 16, warm_up=8, in_flight=8)],
     10: [Load(10, 400, warm_up=64, in_flight=32), Load(10, 800, warm_up=256, in_flight=256)],
+}
+_LOADS_BY_CORES = {
+    1000: Load(1000, 400, warm_up=40, in_flight=16),
+    10: Load(10, 6000, warm_up=600, in_flight=64),
+}
+_QUICK_BY_CORES = {
+    1000: Load(1000, 16, warm_up=8, in_flight=8),
+    10: Load(10, 400, warm_up=64, in_flight=32),
 }
 _SQLITE_LOAD = Load(100, 60, warm_up=10, in_flight=4)
 _HALF_LOAD_SECONDS = 60.0
@@ -108,10 +129,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if load.spans == 10 and load.in_flight not in options.in_flight:
             continue
         found[f"{options.transport} {load.spans} {load.in_flight}"] = _compare(
-            names, load, options.transport, count
+            [_TARGETS[name] for name in names], load, options.transport, count
         )
+    if _CORES in chosen:
+        # Over HTTP the client has a connection for each request under way: connections are what workers share.
+        by_cores = _QUICK_BY_CORES if options.quick else _LOADS_BY_CORES
+        for spans in options.spans:
+            found[f"{_CORES} {spans}"] = _compare([*_BY_CORES.values()], by_cores[spans], "http", 1)
     for name in (name for name in _SQLITE_SERVERS if name in chosen):
-        found[name] = _compare([name], _SQLITE_LOAD, _SQLITE_SERVERS[name].transport, 1)
+        server = _SQLITE_SERVERS[name]
+        found[name] = _compare([lambda _, server=server: server()], _SQLITE_LOAD, server.transport, 1)
     if _HALF_LOAD in chosen:
         found[_HALF_LOAD] = halves = {
             f"{spans}-span requests": measure_half_load(
@@ -130,8 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _compare(names: Sequence[str], load: Load, transport: str, count: int) -> dict[str, object]:
-    rounds = _run(names, load, transport, count)
+def _compare(targets: Sequence[Make], load: Load, transport: str, count: int) -> dict[str, object]:
+    rounds = _run(targets, load, transport, count)
     medians = _medians(rounds)
     title = (
         f"{load.spans}-span requests over {transport}, {load.in_flight} in flight, "
@@ -142,14 +169,14 @@ def _compare(names: Sequence[str], load: Load, transport: str, count: int) -> di
 
 
 def _run(
-    names: Sequence[str], load: Load, transport: str, rounds: int
+    targets: Sequence[Make], load: Load, transport: str, rounds: int
 ) -> dict[str, list[Mapping[str, float]]]:
     """Every target's rounds, in turns, so that a neighbour's work falls on all of them alike."""
     found: dict[str, list[Mapping[str, float]]] = {}
     with load.client(transport) as client:
         for _ in range(rounds):
-            for name in names:
-                target = _SQLITE_SERVERS[name]() if name in _SQLITE_SERVERS else _TARGETS[name](transport)
+            for make in targets:
+                target = make(transport)
                 found.setdefault(target.name, []).append(measure(target, load, client))
     return found
 
@@ -169,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__.partition("\n")[0]
     )
-    every = [_SDK, _STAGES, _REDACTION, _QUERIES, *_TARGETS, *_SQLITE_SERVERS, _HALF_LOAD]
+    every = [_SDK, _STAGES, _REDACTION, _QUERIES, *_TARGETS, _CORES, *_SQLITE_SERVERS, _HALF_LOAD]
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--spans", nargs="+", type=int, choices=_LOADS, default=[*_LOADS], help="a request's")
     parser.add_argument(

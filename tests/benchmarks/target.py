@@ -58,13 +58,25 @@ def free_port() -> int:
 
 
 def run_server(
-    command: Sequence[str | Path], port: int, log: Path, ends: ExitStack, **environment: str
+    command: Sequence[str | Path],
+    port: int,
+    log: Path,
+    ends: ExitStack,
+    *,
+    cores: int | None = None,
+    **environment: str,
 ) -> int:
-    """Start a process, return its pid once it listens; raises ``RuntimeError`` with the end of its log."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment}
-        )
+    """Start a process, return its pid once it listens; raises ``RuntimeError`` with the end of its log. It runs on the
+    first ``cores`` of those that this process may use."""
+    usable = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, sorted(usable)[:cores])  # what is started inherits it
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+            )
+    finally:
+        os.sched_setaffinity(0, usable)
     ends.callback(_stop, process)
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
