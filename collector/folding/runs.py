@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from agenttracer.collector.folding.columns import Numbers, codes, combined, firsts, flags, numbers, runs
+from agenttracer.collector.folding.columns import (
+    Numbers,
+    codes,
+    combined,
+    firsts,
+    flags,
+    numbers,
+    plain,
+    runs,
+    texts,
+)
 
 # Log records have no id of their own: what they say tells those of one span and time apart.
 _TEXTS = ("TraceId", "FailureCode", "Model", "FinishReason", "ResponseId")
@@ -23,9 +33,13 @@ class RunsOf:
     def __init__(self, rows: pa.Table) -> None:
         self.codes = runs(rows) if rows.num_rows else np.zeros(0, np.int64)
         self.counts = np.bincount(self.codes)
-        first = pa.array(firsts(self.codes, np.arange(len(self.codes)), len(self.counts)))
-        names = (rows.column(name).take(first).to_pylist() for name in ("TenantId", "RunId"))
-        self.names: list[Run] = list(zip(*names, strict=True))
+        first = firsts(self.codes, np.arange(len(self.codes)), len(self.counts))
+        tenants = texts(rows.column("TenantId"))
+        name_of = tenants.values.to_pylist()
+        ids = plain(rows.column("RunId")).take(pa.array(first)).to_pylist()
+        self.names: list[Run] = [
+            (name_of[tenant], run) for tenant, run in zip(tenants.codes[first].tolist(), ids, strict=True)
+        ]
 
 
 def first_of_each(spans: pa.Table) -> Numbers:

@@ -1,0 +1,71 @@
+"""What the embedded engine makes of an insert."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from agenttracer.exporters.clickhouse.insertion import insert, settings
+from tests.batches import make_batch
+from tests.clickhouse_store import exporting
+
+TABLE = "CREATE TABLE {} (n UInt64, INDEX idx n TYPE minmax) ENGINE = MergeTree ORDER BY tuple() SETTINGS {}"
+WINDOW = "non_replicated_deduplication_window = 10"
+
+
+def test_tables_merge_less_and_those_that_say_so_keep_what_they_have(tmp_path: Path) -> None:
+    endpoint = f"chdb://{tmp_path}"
+    with exporting(endpoint) as store:
+        store.client.command(TABLE.format("own", "merge_selector_base = 7"))
+        store.client.command("ALTER TABLE otel_traces RESET SETTING merge_selector_base")
+    with exporting(endpoint) as store:
+        stored = dict(
+            store.client.query(
+                "SELECT name, create_table_query FROM system.tables "
+                "WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+            ).result_rows
+        )
+
+    own = stored.pop("own")
+    assert "otel_traces" in stored
+    assert all("merge_selector_base = 10" in query for query in stored.values())
+    assert "merge_selector_base = 7" in own
+    assert all("min_bytes_for_full_part_storage = " in query for query in (own, *stored.values()))
+
+
+def test_an_insert_is_one_file_without_indices_until_it_is_merged(tmp_path: Path) -> None:
+    parts = (
+        "SELECT path, secondary_indices_uncompressed_bytes FROM system.parts "
+        "WHERE database = currentDatabase() AND table = 'otel_traces' AND active"
+    )
+    row = {"TraceId": "a" * 32, "SpanId": "b" * 16, "Timestamp": time.time_ns()}
+    with exporting(f"chdb://{tmp_path}") as store:
+        for token in ("a", "b", "a"):  # the third is the first again
+            store.export(
+                make_batch(
+                    "traces", [{"TraceId": "a" * 32, "SpanId": "b" * 16, "Timestamp": now}], token=token
+                )
+            )
+        inserted = store.rows(parts)
+        files = [[file.name for file in Path(path).iterdir()] for path, _ in inserted]
+        store.client.command("OPTIMIZE TABLE otel_traces FINAL")
+        merged = store.rows(parts)
+        assert [(2,)] == store.rows("SELECT count() FROM otel_traces")
+
+    assert [["data.packed"]] * 2 == files
+    assert [0, 0] == [size for _, size in inserted]
+    assert [True] == [size > 0 for _, size in merged]
+
+
+def test_an_insert_that_could_be_done_twice_is_refused(tmp_path: Path) -> None:
+    """Without a token the engine can't know it again."""
+    rows = pa.table({"n": pa.array([1], pa.uint64())})
+    with exporting(f"chdb://{tmp_path}") as store:
+        store.client.command(TABLE.format("numbers", WINDOW))
+        with pytest.raises(ClickHouseError, match="dedup"):
+            insert(store.client, "numbers", rows, settings(60, ""), embedded=True)
+        assert 0 == store.client.command("SELECT count() FROM numbers")
