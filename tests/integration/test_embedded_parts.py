@@ -45,11 +45,7 @@ def test_an_insert_is_one_file_without_indices_until_it_is_merged(tmp_path: Path
     row = {"TraceId": "a" * 32, "SpanId": "b" * 16, "Timestamp": time.time_ns()}
     with exporting(f"chdb://{tmp_path}") as store:
         for token in ("a", "b", "a"):  # the third is the first again
-            store.export(
-                make_batch(
-                    "traces", [{"TraceId": "a" * 32, "SpanId": "b" * 16, "Timestamp": now}], token=token
-                )
-            )
+            store.export(make_batch("traces", [row], token=token))
         inserted = store.rows(parts)
         files = [[file.name for file in Path(path).iterdir()] for path, _ in inserted]
         store.client.command("OPTIMIZE TABLE otel_traces FINAL")
