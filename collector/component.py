@@ -220,4 +220,4 @@ class Authenticator(Extension[C]):
 
     @abstractmethod
     def authenticate(self, headers: Mapping[str, str]) -> str:
-        """The caller's tenant, from lower-case header names; raises ``PermissionError``."""
+        """The caller's tenant, found by their headers' lower-case names; raises ``PermissionError``."""

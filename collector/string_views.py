@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-PART_BYTES = 2 << 20
+_PART_BYTES = 2 << 20
 """Of text at a time: it stays in the processor's cache, and no more of it is copied than the allocator keeps."""
 _RECORD = np.dtype(np.complex128)
 """Sixteen bytes that numpy moves as one; of structured records it asks what they are at each turn."""
@@ -107,8 +107,8 @@ class StringViews:
         return StringViews(self.records[rows], valid, self.data)
 
     def parts(self) -> Iterator[slice]:
-        """Slices of about ``PART_BYTES`` or of one string."""
-        part = np.cumsum(self.sizes, dtype=np.int64) // PART_BYTES
+        """Slices of about ``_PART_BYTES`` or of one string."""
+        part = np.cumsum(self.sizes, dtype=np.int64) // _PART_BYTES
         cuts = np.flatnonzero(np.diff(part)) + 1
         for first, last in pairwise([0, *cuts.tolist(), len(self)]):
             if last > first:
@@ -122,10 +122,16 @@ class StringViews:
         places[rows] = len(self) + np.arange(len(rows))
         return StringViews.together([self, StringViews.of(texts)]).take(places)
 
+    def filled(self) -> StringViews:
+        """The strings, an empty one for none."""
+        if self.valid is None:
+            return self
+        return StringViews(np.where(self.valid, self.records, _NOTHING), None, self.data)
+
     def lines(self) -> Lines:
         """The strings as one text, copied once; of none an empty line."""
         records = np.empty(2 * len(self), _RECORD)
-        records[::2] = self.records if self.valid is None else np.where(self.valid, self.records, _NOTHING)
+        records[::2] = self.filled().records
         records[1::2] = _NEWLINE
         _, offsets, text = StringViews(records, None, self.data).array().buffers()
         return Lines(text, np.frombuffer(offsets, np.int32)[: 2 * len(self) : 2])

@@ -110,7 +110,7 @@ def _parts(attributes: View, rows: npt.NDArray[np.int64], free_text: FreeText) -
     listed = np.isin(attributes.kinds[rows], NESTED)
     if listed.any():
         changes.render(rows[listed])
-    distinct, numbers = free_text.encode(StringViews.of(changes.texts(rows).fill_null("")))
+    distinct, numbers = free_text.encode(changes.views(rows).filled())
     texts = _quoted(free_text.clean(distinct).texts()).take(pa.array(numbers))
     # A key may be made of content, too: the name of a variable, say.
     names = pa.array([key or _BODY for key in attributes.keys], pa.string())

@@ -48,15 +48,13 @@ _TARGETS: Mapping[str, Make] = {
     "rotel": Rotel,
     "floor": lambda transport: GrpcFloor(),
 }
-_BY_CORES: Mapping[str, Make] = {
-    "debug-1": lambda transport: Collector("debug, 1 core", "debug", transport, cores=1),
-    "debug-2": lambda transport: Collector("debug, 2 cores", "debug", transport, cores=2),
-    "debug-2-2": lambda transport: Collector(
-        "debug, 2 cores, 2 workers", "debug", transport, cores=2, workers=2
-    ),
-    "store-1": lambda transport: Collector("embedded store, 1 core", "clickhouse", transport, cores=1),
-    "store-2": lambda transport: Collector("embedded store, 2 cores", "clickhouse", transport, cores=2),
-}
+_BY_CORES: Sequence[Make] = (
+    lambda transport: Collector("debug, 1 core", "debug", transport, cores=1),
+    lambda transport: Collector("debug, 2 cores", "debug", transport, cores=2),
+    lambda transport: Collector("debug, 2 cores, 2 workers", "debug", transport, cores=2, workers=2),
+    lambda transport: Collector("embedded store, 1 core", "clickhouse", transport, cores=1),
+    lambda transport: Collector("embedded store, 2 cores", "clickhouse", transport, cores=2),
+)
 _SQLITE_SERVERS = {server.name: server for server in (Phoenix, MLflow)}
 _HALF_LOAD = "half-load"
 _CORES = "cores"
@@ -76,10 +74,6 @@ _QUICK = {
 _LOADS_BY_CORES = {
     1000: Load(1000, 400, warm_up=40, in_flight=16),
     10: Load(10, 6000, warm_up=600, in_flight=64),
-}
-_QUICK_BY_CORES = {
-    1000: Load(1000, 16, warm_up=8, in_flight=8),
-    10: Load(10, 400, warm_up=64, in_flight=32),
 }
 _SQLITE_LOAD = Load(100, 60, warm_up=10, in_flight=4)
 _HALF_LOAD_SECONDS = 60.0
@@ -133,9 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     if _CORES in chosen:
         # Over HTTP the client has a connection for each request under way: connections are what workers share.
-        by_cores = _QUICK_BY_CORES if options.quick else _LOADS_BY_CORES
         for spans in options.spans:
-            found[f"{_CORES} {spans}"] = _compare([*_BY_CORES.values()], by_cores[spans], "http", 1)
+            load = _QUICK[spans][0] if options.quick else _LOADS_BY_CORES[spans]
+            found[f"{_CORES} {spans}"] = _compare(_BY_CORES, load, "http", 1)
     for name in (name for name in _SQLITE_SERVERS if name in chosen):
         server = _SQLITE_SERVERS[name]
         found[name] = _compare([lambda _, server=server: server()], _SQLITE_LOAD, server.transport, 1)

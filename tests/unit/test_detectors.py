@@ -204,7 +204,7 @@ def test_every_script_has_digits() -> None:
     digits = [chr(point) for point in range(0x80, 0x10000) if unicodedata.category(chr(point)) == "Nd"]
 
     assert [str(unicodedata.digit(digit)) for digit in digits] == [as_read(digit) for digit in digits]
-    assert list(range(len(digits))) == hiding(StringViews.of(pa.array(digits)).lines()).tolist()
+    assert hiding(StringViews.of(pa.array(digits)).lines()).all()
 
 
 def test_text_that_hides_nothing_stays_as_it_is() -> None:
@@ -213,7 +213,7 @@ def test_text_that_hides_nothing_stays_as_it_is() -> None:
         ["naïve café — “quoted” …", "请查询订单，谢谢！（一）", "注文を確認", "🙂 ok", "Привет", "ﬁne ½"]
     )
 
-    assert not len(hiding(StringViews.of(values).lines()))
+    assert not hiding(StringViews.of(values).lines()).any()
     assert (values, {}) == masked(DEFAULT, values)
 
 

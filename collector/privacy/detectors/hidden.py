@@ -10,8 +10,8 @@ import unicodedata
 
 import numpy as np
 import numpy.typing as npt
-import re2
 
+from agenttracer.collector.privacy.detectors.patterns import AnyOf
 from agenttracer.collector.string_views import Lines
 
 # The zero of every script of the Basic Multilingual Plane whose digits NFKC leaves as they are.
@@ -29,7 +29,7 @@ _AS_READ: dict[int, str | None] = {
     **{point: None for first, last in (*_UNSEEN, (0xE0000, 0xE01EF)) for point in range(first, last + 1)},
 }
 # Of ordinary characters.
-_ESCAPED = re2.compile(r"\\u00[2-7][0-9A-Fa-f]")
+_ESCAPED = AnyOf([r"\\u00[2-7][0-9A-Fa-f]"])
 _ESCAPE = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 _QUOTES = ('"', "\\")
 
@@ -63,12 +63,15 @@ _EDGES = np.array(
 )
 
 
-def hiding(lines: Lines) -> npt.NDArray[np.int64]:
-    """In which lines there is such a thing: one look at the bytes of all of them at once."""
-    return np.unique(np.concatenate([_with_characters(lines), _with_escapes(lines)]))
+def hiding(lines: Lines) -> npt.NDArray[np.bool_]:
+    """Which lines have such a thing in them: one look at the bytes of all of them at once."""
+    found = _ESCAPED.hit(lines)
+    found[lines.rows(_characters(lines))] = True
+    return found
 
 
-def _with_characters(lines: Lines) -> npt.NDArray[np.int64]:
+def _characters(lines: Lines) -> npt.NDArray[np.int64]:
+    """Where the characters are that hide others, by numpy."""
     data = np.frombuffer(lines.text, np.uint8)
     if not len(data) or data.max() < 0x80:
         return np.zeros(0, np.int64)
@@ -78,14 +81,4 @@ def _with_characters(lines: Lines) -> npt.NDArray[np.int64]:
         data[np.minimum(leads + more, len(data) - 1)].astype(np.int64) for more in range(3)
     )
     starts = (first << 16) | (second << 8) | np.where(first < 0xE0, 0, third)
-    hidden = leads[np.searchsorted(_EDGES, starts, side="right") % 2 == 1]
-    return lines.rows(hidden)
-
-
-def _with_escapes(lines: Lines) -> npt.NDArray[np.int64]:
-    rows: list[int] = []
-    position = 0
-    while position < lines.text.size and (match := _ESCAPED.search(lines.text, position)) is not None:
-        rows.append(int(lines.rows(match.start())))
-        position = lines.end(rows[-1])
-    return np.array(rows, np.int64)
+    return leads[np.searchsorted(_EDGES, starts, side="right") % 2 == 1]

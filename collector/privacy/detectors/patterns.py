@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import re2
 
 from agenttracer.collector.privacy.detectors.detector import Detector, Hit
+from agenttracer.collector.string_views import Lines
 
 _MEMORY_BYTES = 64 << 20
 """For the states of the automaton, which RE2 makes as texts need them and starts over when they are too many."""
@@ -69,6 +72,16 @@ class AnyOf:
         """(start, end) in bytes, at ``position`` or later."""
         match = self._regex.search(text, position) if self._regex else None
         return None if match is None else match.span()
+
+    def hit(self, lines: Lines) -> npt.NDArray[np.bool_]:
+        """Which lines any of the patterns is in; where one goes over several, each of them."""
+        hit = np.zeros(len(lines), bool)
+        position = 0
+        while position < lines.text.size and (place := self.first(lines.text, position)) is not None:
+            first, last = lines.rows((place[0], place[1] - 1)).tolist()
+            hit[first : last + 1] = True
+            position = lines.end(last)
+        return hit
 
 
 class Which:

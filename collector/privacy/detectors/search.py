@@ -113,7 +113,7 @@ class Detectors:
         """
         for place in values.parts():
             part, lines = _as_read(values[place])
-            suspect = self._hit_lines(lines)
+            suspect = self._any.hit(lines)
             for pattern in self._extra:
                 hit = pc.match_substring_regex(part.array(), pattern)
                 suspect |= pc.fill_null(hit, False).to_numpy(zero_copy_only=False)
@@ -122,16 +122,6 @@ class Detectors:
                 random[lines.rows(worth_a_look(bytes(lines.text)))] = True
             for row in np.flatnonzero(suspect | random).tolist():
                 yield place.start + row, lines[row], by_entropy if random[row] else frozenset()
-
-    def _hit_lines(self, lines: Lines) -> npt.NDArray[np.bool_]:
-        """Which lines a built-in pattern hits; where a hit goes over several, each of them."""
-        hit = np.zeros(len(lines), bool)
-        position = 0
-        while position < lines.text.size and (place := self._any.first(lines.text, position)) is not None:
-            first, last = lines.rows((place[0], place[1] - 1)).tolist()
-            hit[first : last + 1] = True
-            position = lines.end(last)
-        return hit
 
     def _candidates(self, text: bytes, by_entropy: frozenset[int]) -> list[int]:
         """The detectors to ask, in order."""
@@ -177,7 +167,7 @@ def _table(enabled: Collection[str], extra: Mapping[str, str]) -> list[Detector]
 def _as_read(values: StringViews) -> tuple[StringViews, Lines]:
     """The values without what hides in them, and as lines."""
     lines = values.lines()
-    rows = hiding(lines)
+    rows = np.flatnonzero(hiding(lines))
     if not len(rows):
         return values, lines
     texts = [as_read(lines[row].decode()) for row in rows.tolist()]
