@@ -23,13 +23,13 @@ from typing import IO
 
 from agenttracer.collector.cursors import set_cursors
 from agenttracer.collector.errors import StartError, Unavailable
+from agenttracer.collector.journal_folders import JOURNAL_FILE, LOCK_FILE
 from agenttracer.collector.journal_reserve import CHECKPOINT_PAGES, Reserve
 from agenttracer.collector.journal_schema import SCHEMA, VERSION
 from agenttracer.collector.passing_time import Clock, PassingTime
 from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Books, Entry
 
-_FILE = "journal.sqlite"
 _BUSY_SECONDS = 5.0
 _WAITING_BYTES = "SELECT tenant, sum(length(payload)) FROM groups WHERE only_exporter = '' GROUP BY tenant"
 _WAITING = (
@@ -124,7 +124,7 @@ class Journal(Books):
     def _open(self) -> None:
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
-            self._owner = open(self.directory / "journal.lock", "w")  # noqa: SIM115 - held while the journal is open
+            self._owner = open(self.directory / LOCK_FILE, "w")  # noqa: SIM115 - held while the journal is open
             fcntl.flock(self._owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StartError(
@@ -136,7 +136,7 @@ class Journal(Books):
                 f"the journal's folder {self.directory} can't be written ({error.strerror}): "
                 "make it writable, or set extensions::file_storage::directory"
             ) from error
-        path = self.directory / _FILE
+        path = self.directory / JOURNAL_FILE
         try:
             self._writer = connect(path)
             self._reader = connect(path)
@@ -165,7 +165,7 @@ class Journal(Books):
 
     def _look_for_damage(self, error: sqlite3.Error) -> None:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            self.on_damage(_sentence(self.directory / _FILE, error))
+            self.on_damage(_sentence(self.directory / JOURNAL_FILE, error))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

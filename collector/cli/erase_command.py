@@ -89,24 +89,24 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _erase(options: argparse.Namespace, config: Config) -> int:
-    from agenttracer.collector.erasure.configured import open_exporters, open_journal
+    from agenttracer.collector.erasure.configured import open_exporters, open_journals
     from agenttracer.collector.erasure.erase import erase
     from agenttracer.collector.erasure.journal import DeadLetters
     from agenttracer.collector.erasure.receipt import Receipt, ReceiptFile, default_name
 
-    with open_journal(config) as journal:
+    with open_journals(config) as journals:
         async with open_exporters(config) as (exporters, others):
-            known = [DeadLetters(journal.connection), *exporters.values()]
+            known = [*(DeadLetters(each.connection) for each in journals.each), *exporters.values()]
             asked = _asked(options, config, frozenset().union(*(place.tenants() for place in known)))
-            receipt = Receipt(asked, options.dry_run, journal.collector_running, searched_not=others)
+            receipt = Receipt(asked, options.dry_run, journals.collector_running, searched_not=others)
             selection = _selection(config, asked)
             if not (options.dry_run or options.yes or _confirmed(asked, exporters)):
                 print("nothing was erased")
                 return 1
-            path = options.receipt or journal.directory.parent / default_name(receipt)
+            path = options.receipt or journals.directory.parent / default_name(receipt)
             file = None if options.dry_run else ReceiptFile(path, receipt)
             try:
-                await erase(receipt, selection, journal, exporters, wait_seconds=options.wait_seconds)
+                await erase(receipt, selection, journals, exporters, wait_seconds=options.wait_seconds)
             finally:
                 if file is not None:
                     file.update()
@@ -173,7 +173,9 @@ def _show(receipt: Receipt, path: Path | None, *, as_json: bool) -> None:
         print(f"nothing was found in {empty} places; if that is a surprise, check the id and the tenant")
     if path is not None:
         print(f"{'nothing is left' if receipt.is_complete else 'NOT complete'}; receipt: {path}")
-    if receipt.collector_running and any(line.left and line.place == "journal" for line in receipt.lines):
+    if receipt.collector_running and any(
+        line.left and line.place.startswith("journal") for line in receipt.lines
+    ):
         print(
             "rows wait in the journal of the running collector: erase again when they are stored, "
             "or stop the collector and erase then",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from agenttracer.collector.config.model import Config, Configured
 from agenttracer.collector.errors import StartError
 from agenttracer.collector.extensions.file_storage import FileStorageOptions
 from agenttracer.collector.journal import connect
+from agenttracer.collector.journal_folders import JOURNAL_FILE, LOCK_FILE, journal_folders
 from agenttracer.collector.privacy.key_file import read_or_make_keys
 from agenttracer.collector.privacy.options import RedactionOptions
 from agenttracer.collector.privacy.pseudonyms import Pseudonyms
@@ -24,36 +25,62 @@ from agenttracer.collector.telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class OpenJournal:
-    """The journal's file, and whether a collector has it too."""
+    """The file of one worker's journal, and whether a collector has it too."""
 
+    worker: int
     connection: sqlite3.Connection
-    directory: Path
     collector_running: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OpenJournals:
+    """The journals of all workers, and the folder that they are in."""
+
+    directory: Path
+    each: tuple[OpenJournal, ...]
+
+    @property
+    def collector_running(self) -> bool:
+        """Whether a collector has them too."""
+        return any(journal.collector_running for journal in self.each)
+
+
 @contextmanager
-def open_journal(config: Config) -> Iterator[OpenJournal]:
-    """The journal, which no collector can open meanwhile unless one has it already."""
+def open_journals(config: Config) -> Iterator[OpenJournals]:
+    """The journals, which no collector can open meanwhile unless one has them already."""
     directory = _journal_directory(config)
-    path = directory / "journal.sqlite"
-    if not path.is_file():
+    folders = journal_folders(directory)
+    if not folders:
         raise StartError(
             f"there is no journal in {directory}: give the collector's own configuration with --config, "
             "and start this in its folder and with its environment"
         )
     try:
-        with (directory / "journal.lock").open("a") as lock, closing(connect(path)) as connection:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                running = False
-            except BlockingIOError:
-                running = True
-            yield OpenJournal(connection, directory, running)
+        with ExitStack() as stack:
+            running = not _locked(folders.values(), stack)
+            journals = [
+                OpenJournal(worker, stack.enter_context(closing(connect(folder / JOURNAL_FILE))), running)
+                for worker, folder in folders.items()
+            ]
+            yield OpenJournals(directory, tuple(journals))
     except (OSError, sqlite3.Error) as error:
         cause = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         raise StartError(
-            f"the journal {path} can't be used ({cause}): run this as the collector's user"
+            f"the journal in {directory} can't be used ({cause}): run this as the collector's user"
         ) from None
+
+
+def _locked(folders: Iterable[Path], stack: ExitStack) -> bool:
+    """Lock all of them, or none if a collector has one: a worker that was killed is about to come back for its own."""
+    with ExitStack() as taken:
+        for folder in folders:
+            lock = taken.enter_context((folder / LOCK_FILE).open("a"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        stack.push(taken.pop_all())
+    return True
 
 
 def _journal_directory(config: Config) -> Path:

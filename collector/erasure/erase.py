@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from agenttracer.collector.component import Erased, Erasure
-from agenttracer.collector.erasure.configured import OpenJournal
+from agenttracer.collector.erasure.configured import OpenJournal, OpenJournals
 from agenttracer.collector.erasure.journal import DeadLetters, WaitingRows, last_group, scrub, waits
 from agenttracer.collector.erasure.receipt import Line, Receipt
 from agenttracer.schemas.selection import Selection
@@ -25,20 +25,21 @@ JOURNAL, DEAD_LETTERS = "journal", "dead letters"
 async def erase(
     receipt: Receipt,
     selection: Selection,
-    journal: OpenJournal,
+    journals: OpenJournals,
     exporters: Mapping[str, Erasure],
     *,
     wait_seconds: float,
 ) -> None:
     """Erase, or count for a dry run, and fill the receipt in. Raises ``Unavailable``; what was erased by
     then is in the receipt."""
-    waiting = WaitingRows(journal.connection)
-    places: dict[str, Erasure] = {DEAD_LETTERS: DeadLetters(journal.connection), **exporters}
-    if not journal.collector_running:
-        places = {JOURNAL: waiting, **places}
+    waiting = {_place(JOURNAL, each): WaitingRows(each.connection) for each in journals.each}
+    dead_letters = {_place(DEAD_LETTERS, each): DeadLetters(each.connection) for each in journals.each}
+    places: dict[str, Erasure] = {**dead_letters, **exporters}
+    if not journals.collector_running:
+        places = {**waiting, **places}
     elif not receipt.dry_run:
-        await asyncio.to_thread(_delivered, journal, selection.tenant, wait_seconds)
-    selection = await asyncio.to_thread(_closed, selection, [waiting, *places.values()])
+        await asyncio.to_thread(_delivered, journals, selection.tenant, wait_seconds)
+    selection = await asyncio.to_thread(_closed, selection, [*waiting.values(), *places.values()])
     receipt.runs, receipt.traces = len(selection.runs), len(selection.traces | selection.whole_traces)
     for name, place in places.items():
         change: Callable[[Selection], Mapping[str, Erased]] = (
@@ -46,14 +47,23 @@ async def erase(
         )
         for part, erased in (await asyncio.to_thread(change, selection)).items():
             receipt.lines.append(Line(name, part, erased.found, erased.left))
-    if journal.collector_running:
+    if journals.collector_running:
         # They are the collector's, and go to the stores that have just been asked.
-        for part, rows in waiting.count(selection).items():
-            receipt.lines.insert(0, Line(JOURNAL, part, rows, rows))
+        left = [
+            Line(name, part, rows, rows)
+            for name, place in waiting.items()
+            for part, rows in place.count(selection).items()
+        ]
+        receipt.lines[:0] = left
     if not receipt.dry_run:
-        pages = await asyncio.to_thread(_scrubbed, journal)
-        receipt.lines.append(Line(JOURNAL, "free pages", pages.found, pages.left))
+        for each in journals.each:
+            pages = await asyncio.to_thread(_scrubbed, each)
+            receipt.lines.append(Line(_place(JOURNAL, each), "free pages", pages.found, pages.left))
     receipt.finished = datetime.now(UTC)
+
+
+def _place(name: str, journal: OpenJournal) -> str:
+    return name if journal.worker == 1 else f"{name} of worker {journal.worker}"
 
 
 def _counted(place: Erasure) -> Callable[[Selection], Mapping[str, Erased]]:
@@ -71,11 +81,11 @@ def _closed(selection: Selection, places: list[Erasure]) -> Selection:
         selection = wider
 
 
-def _delivered(journal: OpenJournal, tenant: str, wait_seconds: float) -> None:
+def _delivered(journals: OpenJournals, tenant: str, wait_seconds: float) -> None:
     """Return when the tenant's rows that wait now are in the stores, or when it takes too long."""
-    until = last_group(journal.connection, tenant)
+    until = [(each.connection, last_group(each.connection, tenant)) for each in journals.each]
     deadline = time.monotonic() + wait_seconds
-    while waits(journal.connection, tenant, until) and time.monotonic() < deadline:
+    while any(waits(each, tenant, last) for each, last in until) and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
 
 

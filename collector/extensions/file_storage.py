@@ -17,8 +17,7 @@ from pydantic import Field
 from agenttracer.collector.component import Context, Extension, Options, Seconds, Worker
 from agenttracer.collector.errors import StartError
 from agenttracer.collector.journal import Journal
-
-_WORKER = "worker-"
+from agenttracer.collector.journal_folders import JOURNAL_FILE, journal_folder, journal_folders
 
 
 class FileStorageOptions(Options):
@@ -37,10 +36,8 @@ class FileStorageOptions(Options):
     )
 
     def for_worker(self, worker: Worker) -> Self:
-        """The first worker's journal is where that of a single process is; the others' are in folders below it."""
-        if worker.number == 1:
-            return self
-        return self.model_copy(update={"directory": self.directory / f"{_WORKER}{worker.number}"})
+        """A journal in a folder of its own."""
+        return self.model_copy(update={"directory": journal_folder(self.directory, worker.number)})
 
 
 class FileStorage(Extension[FileStorageOptions]):
@@ -67,9 +64,8 @@ class FileStorage(Extension[FileStorageOptions]):
 
     def _check_nothing_is_left_behind(self) -> None:
         """Journals of workers that there are no more: their rows were acknowledged, and nobody would deliver them."""
-        for folder in self.options.directory.glob(f"{_WORKER}*"):
-            number = folder.name.removeprefix(_WORKER)
-            if number.isdigit() and int(number) > self.context.worker.count and _has_rows(folder):
+        for number, folder in journal_folders(self.options.directory).items():
+            if number > self.context.worker.count and _has_rows(folder):
                 raise StartError(
                     f"{self.context.id}: rows of a worker that is gone wait in {folder}; "
                     f"start with service::workers: {number} until they are delivered."
@@ -80,9 +76,6 @@ class FileStorage(Extension[FileStorageOptions]):
 
 
 def _has_rows(folder: Path) -> bool:
-    file = next(folder.glob("*.sqlite"), None)
-    if file is None:
-        return False
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+    with closing(sqlite3.connect(f"file:{folder / JOURNAL_FILE}?mode=ro", uri=True)) as journal:
         (waiting,) = journal.execute("SELECT EXISTS (SELECT 1 FROM groups)").fetchone()
     return bool(waiting)

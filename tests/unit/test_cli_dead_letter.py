@@ -92,6 +92,33 @@ def test_what_can_not_be_replayed_is_said(capsys: Capture) -> None:
     assert ("1 replayed, 2 rows\n", "agenttracer: there is no dead letter 9\n") == capsys.readouterr()
 
 
+def test_those_of_workers_are_named_with_their_worker(journal: Journal, capsys: Capture) -> None:
+    """Ids are each journal's own, so the worker's number comes first."""
+    second = Journal(journal.directory / "worker-2", max_bytes=1_000_000, window_seconds=900)
+    second.open()
+    try:
+        second.register([("traces", "clickhouse")])
+        second.append([Group("traces", "globex", 7, b"payload")], [], Counter())
+        claim = second.claim("traces", "clickhouse", 10)
+        assert claim is not None
+        second.bury(claim, "clickhouse_53")
+
+        assert 0 == main(["dead-letter", "list"])
+        assert ["1", "2", "2:1"] == [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
+        assert 1 == main(["dead-letter", "replay", "2:1", "2:9", "3:1", "--json"])
+        assert {
+            "replayed": ["2:1"],
+            "rows": 7,
+            "not_replayed": [
+                {"id": "2:9", "reason": "there is no dead letter 9"},
+                {"id": "3:1", "reason": "there is no journal of worker 3"},
+            ],
+        } == json.loads(capsys.readouterr().out)
+        assert (0, 7) == (waiting_rows(journal), waiting_rows(second))
+    finally:
+        second.close()
+
+
 @pytest.mark.usefixtures("journal")
 @pytest.mark.parametrize("arguments", [[], ["1", "--all"]])
 def test_replay_wants_ids_or_all(arguments: list[str], capsys: Capture) -> None:

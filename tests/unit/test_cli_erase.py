@@ -178,6 +178,43 @@ def test_rows_of_a_running_collector_are_left_to_it(
     assert 0 == main(["erase", "--tenant", "acme", "--yes"])
 
 
+def test_the_journals_of_all_workers_forget(
+    journal: Journal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also of a worker that there is no more; each is a place of its own in the receipt."""
+    second = Journal(folder / "journal" / "worker-2", max_bytes=1_000_000, window_seconds=900)
+    fill(second, "acme")
+    assert 0 == main(["erase", "--tenant", "acme", "--yes", "--json"])
+    lines = json.loads(capsys.readouterr().out)["places"]
+    waiting = {
+        line["place"]: (line["found"], line["left"]) for line in lines if line["part"] == "waiting rows"
+    }
+    assert {"journal": (1, 0), "journal of worker 2": (1, 0)} == waiting
+    assert {"journal", "journal of worker 2"} == {
+        line["place"] for line in lines if line["part"] == "free pages"
+    }
+    second.open()
+    assert 0 == second.waiting_bytes
+    second.close()
+
+
+def test_workers_of_which_one_is_away_are_left_to_themselves(
+    journal: Journal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker that was killed is started again, and must find its journal unlocked."""
+    second = Journal(folder / "journal" / "worker-2", max_bytes=1_000_000, window_seconds=900)
+    fill(second, "acme")
+    second.open()
+    try:
+        assert 1 == main(["erase", "--tenant", "acme", "--yes", "--wait-seconds", "0", "--json"])
+    finally:
+        second.close()
+    receipt = json.loads(capsys.readouterr().out)
+    assert (False, True) == (receipt["complete"], receipt["collector_running"])
+    waiting = {line["place"]: line["left"] for line in receipt["places"] if line["part"] == "waiting rows"}
+    assert {"journal": 1, "journal of worker 2": 1} == waiting
+
+
 def test_nothing_found_is_said_to_be_that(journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
     """A mistyped id must not look like an erasure; places that held nothing are counted, not listed."""
     assert 0 == main(["erase", "--tenant", "acme", "--run", "run-0", "--yes"])
