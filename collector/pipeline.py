@@ -30,7 +30,7 @@ from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Telemetry
 from agenttracer.schemas.batch import Batch, Signal
 
-_MAX_GROUP_BYTES = 8 * 1024 * 1024
+_MAX_GROUP_BYTES = 16 * 1024 * 1024
 _MAX_GROUP_REQUESTS = 1024
 _OVERHEAD_BYTES = 16 * 1024
 """About what a request holds besides its body while it waits: a flood of tiny ones must count, too."""

@@ -1,6 +1,7 @@
 """What redaction costs a span: by default, and with a page of text kept in each, its detectors masking.
 
-The texts are distinct, so that nothing is looked at once for many; in one of fifty stands something private.
+A group is one request, or three that came together: of spans with such a page that is what a group may hold. The texts
+are distinct, so that nothing is looked at once for many; in one of fifty stands something private.
 """
 
 from __future__ import annotations
@@ -41,15 +42,16 @@ _CASES: Mapping[str, tuple[bool, dict[str, Any]]] = {
     "4 KB of text kept, 12 detectors": (True, {"allowed_keys": (_KEY,), "detectors": _TWELVE}),
     "4 KB of text kept, all detectors": (True, {"allowed_keys": (_KEY,)}),
 }
+_GROUPS = (1, 3)
 _ROUNDS = 9
 _ROUNDS_QUICK = 1
 
 
-def measure_redaction(*, quick: bool) -> dict[str, float]:
-    """Case → µs of CPU a span, in groups of 1,000 spans: the median of the rounds."""
+def measure_redaction(*, quick: bool) -> dict[str, dict[str, float]]:
+    """Case → spans of a group → µs of CPU a span: the median of the rounds."""
     keep_freed_memory()
     rounds = 1 + (_ROUNDS_QUICK if quick else _ROUNDS)
-    plain = make_requests(rounds, _SPANS)
+    plain = make_requests(rounds + max(_GROUPS) - 1, _SPANS)
     found = {}
     for name, (with_text, options) in _CASES.items():
         bodies = [_with_texts(body, seed) for seed, body in enumerate(plain)] if with_text else plain
@@ -58,21 +60,30 @@ def measure_redaction(*, quick: bool) -> dict[str, float]:
 
 
 @on_large_stack  # where the collector's workers run
-def _measure(bodies: list[bytes], options: dict[str, Any]) -> float:
+def _measure(bodies: list[bytes], options: dict[str, Any]) -> dict[str, float]:
     context = Context("bench", Telemetry())
-    taken = []
+    taken: dict[int, list[float]] = {requests: [] for requests in _GROUPS}
     with tempfile.TemporaryDirectory(prefix="agenttracer-bench-") as folder:
         redaction = Redaction(RedactionOptions(key_file=Path(folder) / "key", **options), context)
         asyncio.run(redaction.start())
-        for body in bodies:
-            batch = decode(Signal.TRACES, [body], "default", received_unix_ns=time.time_ns()).batch
-            assert batch is not None
-            for processor in (Normalize(Options(), context), Classify(Options(), context)):
-                batch = processor.process(batch)
-            started = time.process_time()
-            redaction.process(batch)
-            taken.append(time.process_time() - started)
-    return statistics.median(taken[1:]) / _SPANS * 1e6
+        for first in range(len(bodies) - max(_GROUPS) + 1):
+            for requests in _GROUPS:
+                taken[requests].append(_process(bodies[first : first + requests], redaction, context))
+    return {
+        f"{requests * _SPANS:,}": statistics.median(seconds[1:]) / (requests * _SPANS) * 1e6
+        for requests, seconds in taken.items()
+    }
+
+
+def _process(bodies: list[bytes], redaction: Redaction, context: Context) -> float:
+    """Seconds of CPU that redaction takes for a group of these requests."""
+    batch = decode(Signal.TRACES, bodies, "default", received_unix_ns=time.time_ns()).batch
+    assert batch is not None
+    for processor in (Normalize(Options(), context), Classify(Options(), context)):
+        batch = processor.process(batch)
+    started = time.process_time()
+    redaction.process(batch)
+    return time.process_time() - started
 
 
 def _with_texts(body: bytes, seed: int) -> bytes:

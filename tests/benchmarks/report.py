@@ -102,14 +102,15 @@ def print_queries(figures: Mapping[str, float]) -> None:
     _print(f"Answers from the embedded store ({facts})", table)
 
 
-def print_redaction(figures: Mapping[str, float]) -> None:
-    """A row a case."""
+def print_redaction(figures: Mapping[str, Mapping[str, float]]) -> None:
+    """A row a case, a column a size of groups."""
     table = Table(box=None, header_style="bold")
     table.add_column("redaction of")
-    table.add_column("CPU µs/span", justify="right")
-    for case, cost in figures.items():
-        table.add_row(case, f"{cost:.2f}")
-    _print("What redaction costs, in groups of 1,000 spans", table)
+    for spans in next(iter(figures.values())):
+        table.add_column(f"{spans} spans a group", justify="right")
+    for case, costs in figures.items():
+        table.add_row(case, *(f"{cost:.2f}" for cost in costs.values()))
+    _print("What redaction costs, CPU µs/span", table)
 
 
 def print_sdk(figures: Mapping[str, Mapping[str, float]]) -> None:
