@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.distinct_values import words
 from agenttracer.schemas.batch import Batch, Kind, Place
 
 PLACES = np.arange(len(Place) + 1, dtype=np.uint8)
@@ -110,8 +111,8 @@ def map_values(values: pa.Array, table: Mapping[str, str], default: str | None =
     """Strings put through a table, once for each distinct value; what the table lacks becomes ``default``
     (None: null)."""
     encoded = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()
-    mapped = pa.array([table.get(value, default) for value in encoded.dictionary.to_pylist()], pa.string())
-    return mapped.take(encoded.indices)
+    mapped = words(encoded.dictionary, table)
+    return (mapped if default is None else mapped.fill_null(default)).take(encoded.indices)
 
 
 def compact(dictionary: pa.DictionaryArray) -> pa.DictionaryArray:

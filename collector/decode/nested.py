@@ -47,8 +47,10 @@ def _render_labels(kind: np.ndarray, nested: pa.ListArray) -> pa.StringArray | N
     if (np.diff(nested.offsets.to_numpy()) != 1).any():
         return None
     encoded = elements.dictionary_encode()
+    if len(encoded.dictionary) > _FEW:
+        return None
     messages = encoded.dictionary.to_pylist()
-    if len(messages) > _FEW or any(len(message) > _SHORT_BYTES for message in messages):
+    if any(len(message) > _SHORT_BYTES for message in messages):
         return None
     return pa.array([_label(message) for message in messages], pa.string()).take(encoded.indices)
 

@@ -5,7 +5,6 @@ row attributes  →  its events  →  keys that only one library means so  →  
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import View, find, has_kind, integers, strings
 from agenttracer.collector.decode.first_element import first_strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
+from agenttracer.collector.distinct_values import Extract
 from agenttracer.schemas import spans
 from agenttracer.schemas.batch import Batch, Kind, Place
 from agenttracer.schemas.dialects import (
@@ -110,15 +110,9 @@ def _first_of_list(attributes: View, index: np.ndarray, texts: pa.StringArray) -
         first = first_strings(attributes.table.column("nested").take(pa.array(index[lists])))
         texts = pc.replace_with_mask(texts, pa.array(lists), first)
     encoded = texts.dictionary_encode()
-    reasons = [_reason(text) for text in encoded.dictionary.to_pylist()]
-    return pa.array(reasons, pa.string()).take(encoded.indices)
-
-
-def _reason(text: str) -> str | None:
-    found = _REASON.match(text)
-    return found["reason"] if found else None
+    return _REASON(encoded.dictionary).take(encoded.indices)
 
 
 # Some libraries send the name of an enumeration in front; some providers' words have a blank.
-_REASON = re.compile(r'(?:\[\s*")?(?:FinishReason\.)?(?P<reason>[A-Za-z][A-Za-z _-]{0,31})(?:"|\Z)', re.ASCII)
+_REASON = Extract(r'^(?:\[[ \t\n\r]*")?(?:FinishReason\.)?(?P<reason>[A-Za-z][A-Za-z _-]{0,31})(?:"|\z)')
 _ROW_KEYS: Mapping[str, Sequence[str]] = {**SPAN_STRINGS, **SPAN_INTEGERS}

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import map_values
 from agenttracer.collector.dialects.columns import EVIDENCE, Columns
-from agenttracer.collector.dialects.scopes import matches, rows_of_scopes
+from agenttracer.collector.dialects.scopes import rows_of_scopes
+from agenttracer.collector.distinct_values import FirstWord, among, words
 from agenttracer.schemas.batch import Batch
 from agenttracer.schemas.dialect_values import (
     EXCLUSIVE_COUNTS,
@@ -20,6 +21,8 @@ from agenttracer.schemas.dialect_values import (
 )
 from agenttracer.schemas.semconv import RUN_STATUS_ALIASES, RunStatus
 
+_OWNERS = FirstWord(MODEL_PROVIDERS)
+_LONGEST_MODEL = 128
 _STATUSES = {**{status.value: status.value for status in RunStatus}, **RUN_STATUS_ALIASES}
 
 
@@ -45,8 +48,8 @@ def _known(values: pa.StringArray, table: dict[str, str]) -> pa.StringArray:
     """Values that the table knows, in whatever case, in its words; others as they came: a detector that redaction
     runs on them later may go by their case."""
     encoded = values.dictionary_encode()
-    words = [table.get(value.lower().replace(" ", "_"), value) for value in encoded.dictionary.to_pylist()]
-    return pa.array(words, pa.string()).take(encoded.indices)
+    plain = pc.replace_substring(pc.utf8_lower(encoded.dictionary), " ", "_")
+    return pc.coalesce(words(plain, table), encoded.dictionary).take(encoded.indices)
 
 
 def _providers(columns: Columns) -> None:
@@ -54,20 +57,17 @@ def _providers(columns: Columns) -> None:
     provider, model = columns.get("Provider"), columns.get("Model")
     if provider is not None:
         encoded = provider.dictionary_encode()
-        names = encoded.dictionary.to_pylist()
-        known = [None if name.lower() in FRAMEWORKS else PROVIDERS.get(name.lower(), name) for name in names]
-        columns["Provider"] = provider = pa.array(known, pa.string()).take(encoded.indices)
+        plain = pc.utf8_lower(encoded.dictionary)
+        named = pc.coalesce(words(plain, PROVIDERS), encoded.dictionary)
+        named = pc.if_else(pa.array(among(plain, FRAMEWORKS)), None, named)
+        columns["Provider"] = provider = named.take(encoded.indices)
     if model is None or (provider is not None and not provider.null_count):
         return
     encoded = model.dictionary_encode()
-    owners = [_owner(name) for name in encoded.dictionary.to_pylist()]
-    if any(owners):
-        owner = pa.array(owners, pa.string()).take(encoded.indices)
+    owners = _OWNERS(pc.utf8_lower(pc.utf8_slice_codeunits(encoded.dictionary, 0, _LONGEST_MODEL)))
+    if owners.null_count < len(owners):
+        owner = owners.take(encoded.indices)
         columns["Provider"] = owner if provider is None else pc.coalesce(provider, owner)
-
-
-def _owner(model: str) -> str | None:
-    return next((owner for pattern, owner in MODEL_PROVIDERS if matches(pattern, model[:128].lower())), None)
 
 
 def _include_cached_tokens(columns: Columns, batch: Batch) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import Index, View, find, integers, map_values, strings
 from agenttracer.collector.dialects.columns import whole_numbers
+from agenttracer.collector.distinct_values import FirstMatch
 from agenttracer.collector.failures.exceptions import Exceptions
 from agenttracer.collector.steps.tree import Mask, Tree, is_value, mask
 from agenttracer.schemas.batch import Batch, Place
@@ -43,9 +42,7 @@ _RESULT_SLOTS = {key: (key,) for key in TOOL_RESULTS}
 _TYPE_KEYS = tuple(key for keys in EVIDENCE_TYPES.values() for key in keys)
 _TEXT_KEYS = tuple(key for keys in EVIDENCE_TEXTS.values() for key in keys)
 
-_PATTERNS = [re.compile(rule.pattern) for rule in EVIDENCE_RULES]
-# Arrow compiles an expression anew in every call, which costs more than to search a few texts one by one.
-_FEW = 32
+_RULES = FirstMatch([rule.pattern for rule in EVIDENCE_RULES])
 _LONGEST_EVIDENCE = 4096
 
 Found = dict[str, Index]
@@ -154,22 +151,7 @@ def _statuses(attributes: View, index: Index, failed: Mask, tree: Tree) -> pa.St
 def matching_rules(texts: pa.StringArray) -> np.ndarray:
     """For each text the number of the first rule of ``EVIDENCE_RULES`` that matches; the last one matches all."""
     encoded = texts.dictionary_encode()
-    distinct = encoded.dictionary
-    if len(distinct) <= _FEW:
-        few = np.array([_first_match(text) for text in distinct.to_pylist()], np.int64)
-        return few[encoded.indices.to_numpy()]
-    chosen = np.full(len(distinct), -1, np.int64)
-    for number, rule in enumerate(EVIDENCE_RULES):
-        left = np.flatnonzero(chosen < 0)
-        if not len(left):
-            break
-        hits = mask(pc.match_substring_regex(distinct.take(pa.array(left)), rule.pattern))
-        chosen[left[hits]] = number
-    return chosen[encoded.indices.to_numpy()]
-
-
-def _first_match(text: str) -> int:
-    return next(number for number, pattern in enumerate(_PATTERNS) if pattern.search(text))
+    return _RULES(encoded.dictionary)[encoded.indices.to_numpy()]
 
 
 def declared(

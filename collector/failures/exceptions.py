@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, strings
-from agenttracer.collector.steps.tree import Mask, is_value, mask
+from agenttracer.collector.distinct_values import FirstMatch
+from agenttracer.collector.steps.tree import Mask, mask
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.failure_signs import CANCELLED, CONTROL_FLOW
 
+_CONTROL_FLOW, _CANCELLED = FirstMatch([CONTROL_FLOW]), FirstMatch([CANCELLED])
+_LONGEST_NAME = 256
 _KEYS = {"type": ("exception.type",), "message": ("exception.message",)}
 
 
@@ -45,11 +47,12 @@ def exceptions(attributes: View, batch: Batch) -> Exceptions:
     excused = cancelled = nobody
     if types is not None:
         encoded = types.dictionary_encode()
-        excused = _of_kind(encoded, CONTROL_FLOW)
-        cancelled = _of_kind(encoded, CANCELLED) if excused.any() else nobody
+        excused = _of_kind(encoded, _CONTROL_FLOW)
+        cancelled = _of_kind(encoded, _CANCELLED) if excused.any() else nobody
     return Exceptions((event_of_span >= 0) & ~excused, excused, cancelled, types, texts.get("message"))
 
 
-def _of_kind(types: pa.DictionaryArray, pattern: str) -> Mask:
-    """Which exceptions' class names match, of the few distinct ones."""
-    return is_value(types, *(name for name in types.dictionary.to_pylist() if re.search(pattern, name[:256])))
+def _of_kind(types: pa.DictionaryArray, expression: FirstMatch) -> Mask:
+    """Which exceptions' class names match."""
+    matching = expression(pc.utf8_slice_codeunits(types.dictionary, 0, _LONGEST_NAME)) >= 0
+    return mask(pa.array(matching).take(types.indices))

@@ -234,16 +234,14 @@ class AttributeRedaction:
         passing: Mask = verdict == PASSES
         if passing.all():
             return np.ones(len(read.rows), bool)
-        of_value = np.array(
-            [
-                UNCHANGED
-                if each == PASSES
-                else self._outcomes.number(self._rule_of(each), read.kind, Change.DROP)
-                for each in verdict.tolist()
-            ],
-            np.int16,
-        )
-        outcomes[read.rows] = of_value[read.numbers]
+        found, which = np.unique(verdict, return_inverse=True)
+        of_verdict = [
+            UNCHANGED
+            if each == PASSES
+            else self._outcomes.number(self._rule_of(each), read.kind, Change.DROP)
+            for each in found.tolist()
+        ]
+        outcomes[read.rows] = np.array(of_verdict, np.int16)[which[read.numbers]]
         return passing[read.numbers]
 
     def _mask(

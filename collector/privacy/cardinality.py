@@ -7,6 +7,7 @@ from collections import defaultdict
 import numpy as np
 import pyarrow as pa
 
+from agenttracer.collector.distinct_values import among
 from agenttracer.collector.privacy.values import PASSES, Verdicts
 from agenttracer.schemas.attributes import AGENT, MODEL, STEP, TOOL
 
@@ -21,7 +22,8 @@ class Cardinality:
 
     def __init__(self, max_names: int) -> None:
         self._max_names = max_names
-        self._known: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        # The empty name is nobody's, and always known.
+        self._known: defaultdict[tuple[str, str], set[str]] = defaultdict(lambda: {""})
 
     def limit(self, tenant: str, kind: str, distinct: pa.StringArray, verdicts: Verdicts) -> Verdicts:
         """The verdicts, with names beyond the limit among them as ``TOO_MANY``."""
@@ -29,19 +31,12 @@ class Cardinality:
             return verdicts
         known = self._known[tenant, kind]
         passing = np.flatnonzero(verdicts == PASSES)
-        names = (
-            distinct.take(pa.array(passing)).to_pylist()
-            if len(passing) < len(distinct)
-            else distinct.to_pylist()
-        )
-        if known.issuperset(names):
-            return verdicts
-        new = dict.fromkeys(name for name in names if name and name not in known)
-        room = self._max_names - len(known)
-        known.update(list(new)[: max(room, 0)])
+        names = distinct.take(pa.array(passing)) if len(passing) < len(distinct) else distinct
+        new = np.flatnonzero(~among(names, known))
+        room = max(self._max_names + 1 - len(known), 0)
+        known.update(names.take(pa.array(new[:room])).to_pylist())
         if len(new) <= room:
             return verdicts
-        beyond = [bool(name) and name not in known for name in names]
         limited = verdicts.copy()
-        limited[passing[beyond]] = TOO_MANY
+        limited[passing[new[room:]]] = TOO_MANY
         return limited

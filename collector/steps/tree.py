@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.distinct_values import among
 from agenttracer.schemas.batch import Batch
 
 Mask = npt.NDArray[np.bool_]
@@ -89,7 +90,7 @@ class Tree:
 def is_value(column: pa.DictionaryArray, *values: str) -> Mask:
     """Which rows of a column of repeated strings hold one of these: looked up in the dictionary."""
     # One more entry, which the index -1 of a null finds.
-    is_one = np.array([*(value in values for value in column.dictionary.to_pylist()), False])
+    is_one = np.append(among(column.dictionary, values), False)
     indices = column.indices
     hits: Mask = is_one[(indices.fill_null(-1) if indices.null_count else indices).to_numpy()]
     return hits

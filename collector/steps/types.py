@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
+from agenttracer.collector.distinct_values import FirstWord, words
 from agenttracer.collector.steps.tree import Mask, mask
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.step_types import (
@@ -32,6 +31,9 @@ _COMPONENT = "haystack.component.type"
 _SLOTS = {key: (key,) for key in (*STEP_TYPES, _COMPONENT)}
 _INFRASTRUCTURE = {"infrastructure": INFRASTRUCTURE}
 _STORE = {"operation": VECTOR_STORE_OPERATION}
+_BY_SCOPE = [(rule.scope, FirstWord(rule.names)) for rule in SCOPE_NAMES]
+_BY_COMPONENT = FirstWord([*TYPES_BY_COMPONENT, ("", "other")])
+_BY_NAME = FirstWord(NAME_TYPES)
 
 
 def step_types(attributes: View, batch: Batch) -> pa.DictionaryArray:
@@ -54,32 +56,25 @@ def _nothing(batch: Batch, value: str | None) -> pa.StringArray:
 
 def _looked_up(attributes: View, index: np.ndarray, key: str) -> pa.StringArray:
     encoded = strings(attributes, index).dictionary_encode()
-    table = STEP_TYPES[key]
     # MLflow's values are JSON: "TOOL" in quotes.
-    words = [table.get(value.strip('"').lower()) for value in encoded.dictionary.to_pylist()]
-    return pa.array(words, pa.string()).take(encoded.indices)
+    plain = pc.utf8_lower(pc.utf8_trim(encoded.dictionary, '"'))
+    return words(plain, STEP_TYPES[key]).take(encoded.indices)
 
 
 def _by_scope(batch: Batch) -> list[pa.StringArray]:
     types = []
-    for rule in SCOPE_NAMES:
-        rows = rows_of_scopes(batch, rule.scope)
+    for scope, names in _BY_SCOPE:
+        rows = rows_of_scopes(batch, scope)
         if rows is not None:
-            types.append(_matched(batch.rows.column("SpanName"), rows, rule.names))
+            types.append(_matched(batch.rows.column("SpanName"), rows, names))
     return types
 
 
-def _matched(names: pa.StringArray, rows: Mask, rules: Sequence[tuple[str, str]]) -> pa.StringArray:
+def _matched(names: pa.StringArray, rows: Mask, rules: FirstWord) -> pa.StringArray:
     """The type of the first rule that a name matches, looked for in these rows only."""
-    looked_at = names.filter(pa.array(rows))
-    encoded = looked_at.dictionary_encode()
-    chosen = pa.nulls(len(encoded.dictionary), pa.string())
-    for pattern, kind in rules:
-        chosen = pc.coalesce(
-            chosen, pc.if_else(pc.match_substring_regex(encoded.dictionary, pattern), kind, None)
-        )
+    encoded = names.filter(pa.array(rows)).dictionary_encode()
     return pc.replace_with_mask(
-        pa.nulls(len(names), pa.string()), pa.array(rows), chosen.take(encoded.indices)
+        pa.nulls(len(names), pa.string()), pa.array(rows), rules(encoded.dictionary).take(encoded.indices)
     )
 
 
@@ -95,7 +90,7 @@ def _by_events(batch: Batch) -> list[pa.StringArray]:
 
 
 def _by_component(components: pa.StringArray) -> pa.StringArray:
-    return _matched(components, mask(components.is_valid()), [*TYPES_BY_COMPONENT, ("", "other")])
+    return _matched(components, mask(components.is_valid()), _BY_COMPONENT)
 
 
 def _by_name(attributes: View, batch: Batch, types: pa.StringArray) -> pa.StringArray:
@@ -105,7 +100,7 @@ def _by_name(attributes: View, batch: Batch, types: pa.StringArray) -> pa.String
         return types
     for index in find(attributes, Place.ROW, batch.num_rows, _INFRASTRUCTURE).values():
         missing &= index < 0
-    named = _matched(batch.rows.column("SpanName"), missing, NAME_TYPES)
+    named = _matched(batch.rows.column("SpanName"), missing, _BY_NAME)
     rest = rows_of_scopes(batch, SCOPES_OF_STEPS)
     if rest is not None:
         named = pc.if_else(pa.array(rest & missing), pc.coalesce(named, "other"), named)

@@ -34,8 +34,8 @@ when its request was due: what a slow one keeps waiting is seen, too. Half is of
 before in a closed loop, from the first request to the last row stored. Memory is of the whole process, the
 engine in it, in the second half of the time.
 """
-_REDACTION = """In one thread. The texts of 4 KB are all different, and one of fifty holds something private. A group takes
-requests that wait up to 16 MiB: three of 1,000 spans with such texts.
+_REDACTION = """In one thread. The texts of 4 KB are all different, and one of fifty holds something private. A group
+takes requests that wait, up to 16 MiB: three of 1,000 spans with such texts.
 """
 
 
