@@ -26,17 +26,18 @@ from agenttracer.schemas.attributes import ALLOWED, ALLOWED_PREFIXES, LABEL, NAM
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.content import CONTENT_KEYS
 
+_OTHERWISE = "dropped otherwise; a column that is made of it then holds its hash"
 _MEANINGS = {
     Action.DROP: "dropped",
     Action.NUMBER: "dropped, unless it is a number or a boolean",
     Action.LABEL: "kept if it passes as a label, dropped otherwise",
     Action.UNKNOWN: "kept if it passes as a short label, dropped otherwise",
     Action.LABELS: "kept if it is a list or flat map of labels, dropped otherwise",
-    Action.NAME: "kept if it passes as a name, dropped otherwise",
-    Action.AGENT: "kept if it passes as a name, dropped otherwise",
-    Action.MODEL: "kept if it passes as a name, dropped otherwise",
-    Action.STEP: "kept if it passes as a name, dropped otherwise",
-    Action.TOOL: "kept if it passes as the name of a tool, dropped otherwise",
+    Action.NAME: f"kept if it passes as a name, {_OTHERWISE}",
+    Action.AGENT: f"kept if it passes as a name, {_OTHERWISE}",
+    Action.MODEL: f"kept if it passes as a name, {_OTHERWISE}",
+    Action.STEP: f"kept if it passes as a name, {_OTHERWISE}",
+    Action.TOOL: f"kept if it passes as the name of a tool, {_OTHERWISE}",
     Action.HASH: "replaced by a keyed hash",
     Action.TEXT: "kept, with what detectors and blocked_values find in it masked",
     Action.MASK: "masked",

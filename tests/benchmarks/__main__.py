@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -83,6 +84,8 @@ _QUICK_STORED = 100_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     options = _parser().parse_args(arguments)
+    # Told to end, it takes its servers and clients with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = list(options.only)
     versions = {}
     for name, package in (

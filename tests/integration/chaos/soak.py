@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -53,6 +54,8 @@ def main() -> int:
     options.add_argument("--rate", type=float, help="spans a second, instead of a share of what is measured")
     options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the collector")
     chosen = options.parse_args()
+    # Told to end, it takes the collector and the sender with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="agenttracer-soak-") as name:
         (port,) = free_ports(1)
         folder = Path(name)
