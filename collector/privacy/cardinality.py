@@ -33,6 +33,8 @@ class Cardinality:
         passing = np.flatnonzero(verdicts == PASSES)
         names = distinct.take(pa.array(passing)) if len(passing) < len(distinct) else distinct
         new = np.flatnonzero(~among(names, known))
+        if not len(new):
+            return verdicts
         room = max(self._max_names + 1 - len(known), 0)
         known.update(names.take(pa.array(new[:room])).to_pylist())
         if len(new) <= room:
