@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agenttracer.collector.distinct_values import words
+from agenttracer.collector.distinct_values import of_each, words
 from agenttracer.schemas.batch import Batch, Kind, Place
 
 PLACES = np.arange(len(Place) + 1, dtype=np.uint8)
@@ -110,9 +110,12 @@ def _indices(index: Index) -> pa.Int64Array:
 def map_values(values: pa.Array, table: Mapping[str, str], default: str | None = None) -> pa.StringArray:
     """Strings put through a table, once for each distinct value; what the table lacks becomes ``default``
     (None: null)."""
-    encoded = values if isinstance(values, pa.DictionaryArray) else values.dictionary_encode()
-    mapped = words(encoded.dictionary, table)
-    return (mapped if default is None else mapped.fill_null(default)).take(encoded.indices)
+
+    def mapped(distinct: pa.StringArray) -> pa.StringArray:
+        found = words(distinct, table)
+        return found if default is None else found.fill_null(default)
+
+    return of_each(values, mapped)
 
 
 def compact(dictionary: pa.DictionaryArray) -> pa.DictionaryArray:

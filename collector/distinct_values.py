@@ -7,7 +7,7 @@ values. But a sender can put another value into every span, and then a loop over
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _FEW = 64
+
+
+def of_each(column: pa.Array, ask: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """What is said of each row when every distinct value is asked about once; a null stays one."""
+    encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+    return ask(encoded.dictionary).take(encoded.indices)
 
 
 def words(values: pa.StringArray, table: Mapping[str, str]) -> pa.StringArray:

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.distinct_values import of_each
+
 _STRING_VALUE = 0x0A  # AnyValue.string_value: field 1, length-delimited
 _HEAD_BYTES = 2  # that, and a length of one byte
 _LAST_ASCII = 0x7F
@@ -20,8 +22,7 @@ def first_strings(nested: pa.ListArray) -> pa.StringArray:
     starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
     has_first = lengths > 0
     at = pa.array(np.where(has_first, starts, 0), mask=~has_first)
-    encoded = nested.flatten().take(at).dictionary_encode()
-    return _strings(encoded.dictionary).take(encoded.indices)
+    return of_each(nested.flatten().take(at), _strings)
 
 
 def _strings(messages: pa.BinaryArray) -> pa.StringArray:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import View, find, has_kind, integers, strings
 from agenttracer.collector.decode.first_element import first_strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
-from agenttracer.collector.distinct_values import Extract
+from agenttracer.collector.distinct_values import Extract, of_each
 from agenttracer.schemas import spans
 from agenttracer.schemas.batch import Batch, Kind, Place
 from agenttracer.schemas.dialects import (
@@ -109,8 +109,7 @@ def _first_of_list(attributes: View, index: np.ndarray, texts: pa.StringArray) -
     if lists.any():
         first = first_strings(attributes.table.column("nested").take(pa.array(index[lists])))
         texts = pc.replace_with_mask(texts, pa.array(lists), first)
-    encoded = texts.dictionary_encode()
-    return _REASON(encoded.dictionary).take(encoded.indices)
+    return of_each(texts, _REASON)
 
 
 # Some libraries send the name of an enumeration in front; some providers' words have a blank.

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.attributes import map_values
 from agenttracer.collector.dialects.columns import EVIDENCE, Columns
 from agenttracer.collector.dialects.scopes import rows_of_scopes
-from agenttracer.collector.distinct_values import FirstWord, among, words
+from agenttracer.collector.distinct_values import FirstWord, among, of_each, words
 from agenttracer.schemas.batch import Batch
 from agenttracer.schemas.dialect_values import (
     EXCLUSIVE_COUNTS,
@@ -47,27 +47,34 @@ def translate(columns: Columns, batch: Batch) -> None:
 def _known(values: pa.StringArray, table: dict[str, str]) -> pa.StringArray:
     """Values that the table knows, in whatever case, in its words; others as they came: a detector that redaction
     runs on them later may go by their case."""
-    encoded = values.dictionary_encode()
-    plain = pc.replace_substring(pc.utf8_lower(encoded.dictionary), " ", "_")
-    return pc.coalesce(words(plain, table), encoded.dictionary).take(encoded.indices)
+
+    def known(distinct: pa.StringArray) -> pa.StringArray:
+        plain = pc.replace_substring(pc.utf8_lower(distinct), " ", "_")
+        return pc.coalesce(words(plain, table), distinct)
+
+    return of_each(values, known)
 
 
 def _providers(columns: Columns) -> None:
     """Who serves the model: as named, unless a framework named itself; else who alone owns such a model."""
     provider, model = columns.get("Provider"), columns.get("Model")
     if provider is not None:
-        encoded = provider.dictionary_encode()
-        plain = pc.utf8_lower(encoded.dictionary)
-        named = pc.coalesce(words(plain, PROVIDERS), encoded.dictionary)
-        named = pc.if_else(pa.array(among(plain, FRAMEWORKS)), None, named)
-        columns["Provider"] = provider = named.take(encoded.indices)
+        columns["Provider"] = provider = of_each(provider, _named)
     if model is None or (provider is not None and not provider.null_count):
         return
-    encoded = model.dictionary_encode()
-    owners = _OWNERS(pc.utf8_lower(pc.utf8_slice_codeunits(encoded.dictionary, 0, _LONGEST_MODEL)))
-    if owners.null_count < len(owners):
-        owner = owners.take(encoded.indices)
+    owner = of_each(model, _owner)
+    if owner.null_count < len(owner):
         columns["Provider"] = owner if provider is None else pc.coalesce(provider, owner)
+
+
+def _named(providers: pa.StringArray) -> pa.StringArray:
+    plain = pc.utf8_lower(providers)
+    named = pc.coalesce(words(plain, PROVIDERS), providers)
+    return pc.if_else(pa.array(among(plain, FRAMEWORKS)), None, named)
+
+
+def _owner(models: pa.StringArray) -> pa.StringArray:
+    return _OWNERS(pc.utf8_lower(pc.utf8_slice_codeunits(models, 0, _LONGEST_MODEL)))
 
 
 def _include_cached_tokens(columns: Columns, batch: Batch) -> None:

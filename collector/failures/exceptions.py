@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, strings
-from agenttracer.collector.distinct_values import FirstMatch
+from agenttracer.collector.distinct_values import FirstMatch, of_each
 from agenttracer.collector.steps.tree import Mask, mask
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.failure_signs import CANCELLED, CONTROL_FLOW
@@ -54,5 +54,8 @@ def exceptions(attributes: View, batch: Batch) -> Exceptions:
 
 def _of_kind(types: pa.DictionaryArray, expression: FirstMatch) -> Mask:
     """Which exceptions' class names match."""
-    matching = expression(pc.utf8_slice_codeunits(types.dictionary, 0, _LONGEST_NAME)) >= 0
-    return mask(pa.array(matching).take(types.indices))
+
+    def matching(names: pa.StringArray) -> pa.BooleanArray:
+        return pa.array(expression(pc.utf8_slice_codeunits(names, 0, _LONGEST_NAME)) >= 0)
+
+    return mask(of_each(types, matching))

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, strings
 from agenttracer.collector.dialects.scopes import rows_of_scopes
-from agenttracer.collector.distinct_values import FirstWord, words
+from agenttracer.collector.distinct_values import FirstWord, of_each, words
 from agenttracer.collector.steps.tree import Mask, mask
 from agenttracer.schemas.batch import Batch, Place
 from agenttracer.schemas.step_types import (
@@ -55,10 +55,11 @@ def _nothing(batch: Batch, value: str | None) -> pa.StringArray:
 
 
 def _looked_up(attributes: View, index: np.ndarray, key: str) -> pa.StringArray:
-    encoded = strings(attributes, index).dictionary_encode()
-    # MLflow's values are JSON: "TOOL" in quotes.
-    plain = pc.utf8_lower(pc.utf8_trim(encoded.dictionary, '"'))
-    return words(plain, STEP_TYPES[key]).take(encoded.indices)
+    def word(distinct: pa.StringArray) -> pa.StringArray:
+        # MLflow's values are JSON: "TOOL" in quotes.
+        return words(pc.utf8_lower(pc.utf8_trim(distinct, '"')), STEP_TYPES[key])
+
+    return of_each(strings(attributes, index), word)
 
 
 def _by_scope(batch: Batch) -> list[pa.StringArray]:
@@ -72,10 +73,9 @@ def _by_scope(batch: Batch) -> list[pa.StringArray]:
 
 def _matched(names: pa.StringArray, rows: Mask, rules: FirstWord) -> pa.StringArray:
     """The type of the first rule that a name matches, looked for in these rows only."""
-    encoded = names.filter(pa.array(rows)).dictionary_encode()
-    return pc.replace_with_mask(
-        pa.nulls(len(names), pa.string()), pa.array(rows), rules(encoded.dictionary).take(encoded.indices)
-    )
+    looked_at = pa.array(rows)
+    found = of_each(names.filter(looked_at), rules)
+    return pc.replace_with_mask(pa.nulls(len(names), pa.string()), looked_at, found)
 
 
 def _by_events(batch: Batch) -> list[pa.StringArray]:
