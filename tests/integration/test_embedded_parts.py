@@ -32,7 +32,7 @@ def test_tables_merge_less_and_those_that_say_so_keep_what_they_have(tmp_path: P
 
     own = stored.pop("own")
     assert "otel_traces" in stored
-    assert all("merge_selector_base = 10" in query for query in stored.values())
+    assert all("merge_selector_base = 16" in query for query in stored.values())
     assert "merge_selector_base = 7" in own
     assert all("min_bytes_for_full_part_storage = " in query for query in (own, *stored.values()))
 

@@ -52,6 +52,16 @@ def test_a_run_that_was_never_seen_is_not_looked_for() -> None:
     assert ([], [A, C]) == runs.find([A, B, C])
 
 
+def test_few_new_runs_are_looked_for_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As full as four million runs make it: one bit a run would take 600 of these for known ones."""
+    monkeypatch.setattr(recent, "_BITS", 1 << 17)
+    runs = RecentRuns()
+    known = [("acme", f"known {number}") for number in range(4_000)]
+    runs.know(map(number_of, known))
+    assert known == runs.find(known)[1]
+    assert len(runs.find([("acme", f"new {number}") for number in range(20_000)])[1]) < 40
+
+
 def test_the_oldest_rows_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more rows are held than may be; the runs stay known."""
     monkeypatch.setattr(recent, "MAX_ROWS", 3)
