@@ -24,6 +24,8 @@ from agenttracer.schemas.batch import Kind
 
 _FEW = 64
 _SHORT_BYTES = 64
+_MOST_LOOKS = 64
+"""At up to so many times ``_FEW`` messages that can't be read together."""
 DEPTH_LIMIT = 32
 """Levels of arrays and kvlists that are shown; what lies deeper is ``null``."""
 
@@ -104,11 +106,36 @@ def _read(
         parsed = wire.parse(message, messages)
         return parsed, read_values(value(parsed))
     except (wire.Malformed, wire.Ambiguous):
-        # Rare enough to look at each: no sender makes these.
-        parsed = wire.parse(
-            message, pa.array([_canonical(message, one) for one in messages.to_pylist()], pa.binary())
-        )
+        parsed = wire.parse(message, _mended(message, messages, value))
         return parsed, read_values(value(parsed))
+
+
+def _mended(
+    message: str, messages: pa.BinaryArray, value: Callable[[pa.RecordBatch], pa.StructArray]
+) -> pa.BinaryArray:
+    """The messages, those that can't be read one by one as the reference implementation writes them.
+
+    They are found by halves. No sender makes such messages; of one that makes thousands, more are empty than must be.
+    """
+    found: list[pa.BinaryArray] = []
+    waiting = [messages]
+    looks = _MOST_LOOKS
+    while waiting:
+        part = waiting.pop()
+        try:
+            read_values(value(wire.parse(message, part)))
+            found.append(part)
+        except (wire.Malformed, wire.Ambiguous):
+            if len(part) > _FEW:
+                half = len(part) // 2
+                waiting += [part.slice(half), part.slice(0, half)]
+            elif looks:
+                looks -= 1
+                mended = [_canonical(message, one) for one in part.to_pylist()]
+                found.append(pa.array(mended, pa.binary()))
+            else:
+                found.append(pa.array([b""] * len(part), pa.binary()))
+    return pa.concat_arrays(found)
 
 
 def _canonical(message: str, value: bytes) -> bytes:

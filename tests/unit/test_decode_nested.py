@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
+from agenttracer.collector.decode import wire
 from agenttracer.collector.decode.nested import DEPTH_LIMIT, render_nested
 from agenttracer.schemas.batch import Kind
 from tests.otlp_reference import json_text
@@ -115,6 +117,33 @@ def test_malformed_elements() -> None:
     kind = pa.array([Kind.ARRAY, Kind.KVLIST], pa.uint8())
     nested = pa.array([[good, bad, good], [pair, bad]], NESTED)
     assert ["[1,null,1]", '{"k":1,"":null}'] == render_nested(kind, nested).to_pylist()
+
+
+def test_one_malformed_element_among_thousands() -> None:
+    """It is null; all others are shown."""
+    elements = [AnyValue(int_value=number).SerializeToString() for number in range(5_000)]
+    elements[1_234] = b"\x0a\x7fx"
+    expected = [str(number) for number in range(5_000)]
+    expected[1_234] = "null"
+    rendered = render_nested(pa.array([Kind.ARRAY], pa.uint8()), pa.array([elements], NESTED))
+    assert ["[" + ",".join(expected) + "]"] == rendered.to_pylist()
+
+
+def test_malformed_elements_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not looked at one by one: nobody can make a loop over millions of them."""
+    asked: list[str] = []
+    canonical = wire.canonical
+
+    def counted(message: str, value: bytes) -> bytes:
+        asked.append(message)
+        return canonical(message, value)
+
+    monkeypatch.setattr(wire, "canonical", counted)
+    good = KeyValue(key="k").SerializeToString()
+    bad = [b"\x0a\x7f" + str(number).encode() for number in range(100_000)]
+    rendered = render_nested(pa.array([Kind.KVLIST], pa.uint8()), pa.array([[good, *bad]], NESTED))
+    assert '{"k":null' + ',"":null' * len(bad) + "}" == rendered[0].as_py()
+    assert 0 < len(asked) < 5_000
 
 
 def test_element_of_two_kinds() -> None:
