@@ -114,7 +114,9 @@ def _bits(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     first, step = mixed >> np.uint64(32), mixed | np.uint64(1)
-    return (first[:, None] + step[:, None] * np.arange(_BITS_OF_RUN, dtype=np.uint64)) & np.uint64(_BITS - 1)
+    times: npt.NDArray[np.uint64] = np.arange(_BITS_OF_RUN).astype(np.uint64)
+    bits: npt.NDArray[np.uint64] = np.add(first[:, None], np.multiply(step[:, None], times))
+    return bits & np.uint64(_BITS - 1)
 
 
 def _within_byte(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
     python -m tests.integration.chaos.soak [--minutes 20] [--share 0.7]
 
-    1  full load for a minute        → spans a second that this machine can take, merges included
+    1  full load for two minutes     → spans a second that this machine can take, merges included
     2  that, times the share, paced  → every few seconds: memory, journal; freshness: span end → queryable
     3  the promise                   → the books balance, what was acknowledged is stored
 
@@ -35,7 +35,7 @@ from tests.otlp_traces import request, span
 from tests.running_collector import CONFIG, METHODS, RunningCollector, free_ports, running_collector
 
 _SPANS = 500  # a request
-_MEASURED_REQUESTS = 3000  # a minute: what it can take with the merges that follow
+_MEASURED_REQUESTS = 10_000  # two minutes: merges of what was merged are a part of what it can take
 _IN_FLIGHT = 8
 _LOOK_SECONDS = 5.0
 _MOST_GROWTH = 0.10  # of memory, from the second quarter of the time to the last
