@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from agenttracer.collector.decode import json_text, wire
 from agenttracer.collector.decode.attributes import Values, read_values
 from agenttracer.collector.decode.large_stack import on_large_stack
+from agenttracer.collector.distinct_values import of_each
 from agenttracer.schemas.batch import Kind
 
 _FEW = 64
@@ -87,10 +88,12 @@ def _render(kind: np.ndarray, nested: pa.ListArray, depth: int) -> pa.StringArra
 
 
 def _values(messages: pa.BinaryArray, depth: int) -> pa.StringArray:
+    def texts(distinct: pa.BinaryArray) -> pa.StringArray:
+        _, values = _read(wire.ANY_VALUE, distinct, lambda parsed: parsed.to_struct_array())
+        return _text(values, depth)
+
     # What is rendered are lists of labels, the same few in row after row.
-    distinct = messages.dictionary_encode()
-    _, values = _read(wire.ANY_VALUE, distinct.dictionary, lambda parsed: parsed.to_struct_array())
-    return _text(values, depth).take(distinct.indices)
+    return of_each(messages, texts)
 
 
 def _pairs(messages: pa.BinaryArray, depth: int) -> pa.StringArray:

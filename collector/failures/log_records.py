@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.attributes import View, find, integers, map_values, strings
+from agenttracer.collector.distinct_values import of_each
 from agenttracer.collector.failures.evidence import matching_rules
 from agenttracer.collector.steps.tree import mask
 from agenttracer.schemas.batch import Batch, Place
@@ -41,8 +42,7 @@ def log_failures(attributes: View, batch: Batch) -> dict[str, pa.Array]:
     """``FailureType``, ``FailureCode`` and ``FailureRule`` of a batch of log records."""
     names = batch.rows.column("EventName")
     found = find(attributes, Place.ROW, batch.num_rows, _SLOTS)
-    encoded = names.dictionary_encode()
-    failed = mask(pc.match_substring_regex(encoded.dictionary, _EXCEPTION).take(encoded.indices))
+    failed = mask(of_each(names, lambda distinct: pc.match_substring_regex(distinct, _EXCEPTION)))
     for slot in ("exception", "error"):
         if slot in found:
             failed |= found[slot] >= 0

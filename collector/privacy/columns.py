@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from agenttracer.collector.distinct_values import of_each
 from agenttracer.collector.privacy.column_policy import ALLOWED_TEXT, CHECKED, Declared
 from agenttracer.collector.privacy.free_text import FreeText, Hits
 from agenttracer.collector.privacy.outcomes import Change, Rule
@@ -104,8 +105,7 @@ def redact_columns(
             columns[each.name] = masked.column()
             lost += masked.lost(column)
         elif each.kind == HASHED:
-            encoded = column.dictionary_encode()
-            columns[each.name] = tokens(encoded.dictionary).take(encoded.indices)
+            columns[each.name] = of_each(column, tokens)
         else:
             sizes = _lengths(column)
             rows = np.flatnonzero(sizes)
