@@ -36,7 +36,7 @@ from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
 from agenttracer.exporters.clickhouse.options import ClickHouseOptions
-from agenttracer.exporters.clickhouse.parts import let_merges_give_way
+from agenttracer.exporters.clickhouse.parts import MergeBacklog, merge_in_idle_time
 from agenttracer.exporters.clickhouse.steps.opening import open_steps
 from agenttracer.exporters.clickhouse.steps.spans import spans_of, told_of
 from agenttracer.exporters.clickhouse.steps.writer import StepWriter
@@ -56,6 +56,7 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         self._client: Client | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._steps: StepWriter | None = None
+        self._backlog: MergeBacklog | None = None
 
     async def start(self) -> None:
         """Opens the store and brings its tables up to date; raises ``StartError`` if it can't."""
@@ -68,12 +69,14 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
         if embedded:
             release_unused_code()
-            let_merges_give_way()
+            merge_in_idle_time()
 
     def _open(self) -> None:
         who = f"exporters::{self.context.id}"
         self._client = open_store(self.options, who)
         self._steps = open_steps(self._client, self.options, who)
+        if self.options.folder is not None:
+            self._backlog = MergeBacklog(self._client)
 
     async def stop(self) -> None:
         """Waits for inserts under way and closes the store."""
@@ -93,6 +96,8 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
     def _insert(self, batch: Batch) -> None:
         for table, rows in flatten(batch, self.options.ttl).items():
             self.write(table, rows, f"{batch.token}-{table}")
+        if self._backlog is not None:
+            self._backlog.inserted()
 
     def write(self, table: str, rows: pa.Table, token: str) -> None:
         """Rows of one table, and what they mean for steps and runs; ``token`` is the same on every try."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from agenttracer.exporters.clickhouse import parts as parts_of_inserts
 from agenttracer.exporters.clickhouse.insertion import insert, settings
 from tests.batches import make_batch
 from tests.clickhouse_store import exporting
@@ -33,6 +35,7 @@ def test_tables_merge_less_and_those_that_say_so_keep_what_they_have(tmp_path: P
     own = stored.pop("own")
     assert "otel_traces" in stored
     assert all("merge_selector_base = 16" in query for query in stored.values())
+    assert all("max_parts_to_merge_at_once = 16" in query for query in stored.values())
     assert "merge_selector_base = 7" in own
     assert all("min_bytes_for_full_part_storage = " in query for query in (own, *stored.values()))
 
@@ -55,6 +58,39 @@ def test_an_insert_is_one_file_without_indices_until_it_is_merged(tmp_path: Path
     assert [["data.packed"]] * 2 == files
     assert [0, 0] == [size for _, size in inserted]
     assert [True] == [size > 0 for _, size in merged]
+
+
+def test_where_merges_are_behind_inserts_wait_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(parts_of_inserts, "_MOST_PARTS", 3)
+    monkeypatch.setattr(parts_of_inserts, "_INSERTS_BETWEEN_LOOKS", 5)
+    counts = []
+    with exporting(f"chdb://{tmp_path}") as store:
+        # So many parts to a merge that none comes by itself.
+        store.client.command("ALTER TABLE otel_traces MODIFY SETTING merge_selector_base = 1000")
+        for number in range(6):
+            row = {"TraceId": "a" * 32, "SpanId": f"{number:016x}", "Timestamp": time.time_ns()}
+            store.export(make_batch("traces", [row], token=str(number)))
+            counts += store.rows(
+                "SELECT count() FROM system.parts "
+                "WHERE database = currentDatabase() AND table = 'otel_traces' AND active"
+            )
+        assert [(6,)] == store.rows("SELECT count() FROM otel_traces")
+
+    assert [(1,), (2,), (3,), (4,), (1,), (2,)] == counts
+    assert "otel_traces has more than 3 parts in a day: an insert waits for a merge" in caplog.messages
+
+
+def test_merges_take_idle_time(tmp_path: Path) -> None:
+    with exporting(f"chdb://{tmp_path}"):
+        policies = {
+            os.sched_getscheduler(int(task.name))
+            for task in Path("/proc/self/task").iterdir()
+            if (task / "comm").read_text().strip() == "MergeMutate"
+        }
+
+    assert {os.SCHED_IDLE} == policies
 
 
 def test_an_insert_that_could_be_done_twice_is_refused(tmp_path: Path) -> None:
