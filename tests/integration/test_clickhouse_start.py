@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -48,21 +47,6 @@ def test_a_relative_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert str(tmp_path / "data" / "clickhouse") == store.exporter.options.folder
     assert (tmp_path / "data" / "clickhouse" / "store").is_dir()
     assert tmp_path == Path.cwd()
-
-
-def test_merges_give_way_to_inserts(tmp_path: Path) -> None:
-    """The threads that merge are nicer than the process is, however it was started."""
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    with exporting(f"chdb://{tmp_path}"):
-        threads = {
-            int(task.name): (task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()
-        }
-        nice = [
-            os.getpriority(os.PRIO_PROCESS, number) for number, name in threads.items() if "Merge" in name
-        ]
-
-    assert nice
-    assert all(each == min(own + 5, 19) for each in nice)
 
 
 def test_stopping_is_safe_before_the_start_and_twice(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_where_merges_are_behind_inserts_wait_for_them(
 
 
 def test_merges_take_idle_time(tmp_path: Path) -> None:
+    """Whatever priority the process was started with."""
     with exporting(f"chdb://{tmp_path}"):
         policies = {
             os.sched_getscheduler(int(task.name))
