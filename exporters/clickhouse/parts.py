@@ -19,7 +19,6 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from agenttracer.exporters.clickhouse.failures import describe
-from agenttracer.schemas.literal import literal
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
@@ -35,9 +34,9 @@ _SETTINGS = {
     # A part of an insert is one file, not fourteen: all of them would be made, synced and soon removed again.
     "min_bytes_for_full_part_storage": 32 * _MIB,
 }
-_WITHOUT = """
-    SELECT name FROM system.tables
-    WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND position(create_table_query, {}) = 0
+_TABLES = """
+    SELECT name, create_table_query FROM system.tables
+    WHERE database = currentDatabase() AND engine LIKE '%MergeTree'
 """
 _THREAD = "MergeMutate"
 _MOST_PARTS = 300
@@ -54,9 +53,10 @@ def keep_parts_cheap(client: Client) -> None:
 
     Raises what clickhouse-connect raises.
     """
-    for setting, value in _SETTINGS.items():
-        for (table,) in client.query(_WITHOUT.format(literal(setting))).result_rows:
-            client.command(f"ALTER TABLE `{table}` MODIFY SETTING {setting} = {value}")
+    for table, query in client.query(_TABLES).result_rows:
+        missing = [f"{name} = {value}" for name, value in _SETTINGS.items() if name not in query]
+        if missing:
+            client.command(f"ALTER TABLE `{table}` MODIFY SETTING {', '.join(missing)}")
 
 
 def merge_in_idle_time() -> None:
@@ -91,5 +91,5 @@ class MergeBacklog:
                     "%s has more than %d parts in a day: an insert waits for a merge", table, _MOST_PARTS
                 )
                 self._client.command(f"OPTIMIZE TABLE `{table}`")
-        except ClickHouseError as error:  # the rows are stored; the next look is soon
+        except (ClickHouseError, OSError) as error:  # the rows are stored; the next look is soon
             _log.warning("a merge failed (%s)", describe(error))
