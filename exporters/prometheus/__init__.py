@@ -24,7 +24,15 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from pydantic import Field, model_validator
 
-from agenttracer.collector.component import Context, Exporter, ExporterOptions, Seconds, Worker
+from agenttracer.collector.component import (
+    Context,
+    Exporter,
+    ExporterOptions,
+    QueueBatch,
+    Seconds,
+    SendingQueue,
+    Worker,
+)
 from agenttracer.collector.endpoint import Endpoint, bind
 from agenttracer.exporters.prometheus.aggregate import aggregate
 from agenttracer.exporters.prometheus.families import LOG_FAMILIES, SPAN_FAMILIES
@@ -36,6 +44,19 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _TAKEN_LABELS = frozenset({"tenant", "le", *(label for family in _FAMILIES for label in family.label_names)})
 
 
+class PrometheusQueueBatch(QueueBatch):
+    """Seldom: scrapes are seconds apart, and each batch is two transactions of the journal."""
+
+    flush_timeout: Seconds = Field(default=1.0, description="Longest wait for more rows.")
+    min_size: int = Field(default=50_000, ge=0, description="Rows that are enough to start.")
+
+
+class PrometheusQueue(SendingQueue):
+    """The exporter's view of the journal."""
+
+    batch: PrometheusQueueBatch = Field(default_factory=PrometheusQueueBatch, description="Batch sizes.")
+
+
 class PrometheusOptions(ExporterOptions):
     """The Collector's keys where it has one."""
 
@@ -44,6 +65,7 @@ class PrometheusOptions(ExporterOptions):
     const_labels: dict[str, str] = Field(
         default_factory=dict, description="Labels that every series of the agents gets."
     )
+    sending_queue: PrometheusQueue = Field(default_factory=PrometheusQueue, description="Batches.")
     metric_expiration: Seconds = Field(
         default=0.0, description="Series that didn't change for so long are dropped; 0: never."
     )

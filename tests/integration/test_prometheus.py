@@ -87,6 +87,12 @@ def test_a_repeated_batch_counts_once() -> None:
     assert {2.0} == {value for (name, _), value in _samples(body).items() if name == "agent_runs_total"}
 
 
+def test_batches_are_few() -> None:
+    """Each is two transactions of the journal, and scrapes are seconds apart."""
+    batch = PrometheusOptions().sending_queue.batch
+    assert (1.0, 50_000) == (batch.flush_timeout, batch.min_size)
+
+
 def test_names_and_labels_are_the_operators() -> None:
     """Namespace, constant labels and the tenant, for the agents' series alone."""
     exporter = _exporter(namespace="prod", const_labels={"region": "eu"}, tenant_label=True)
