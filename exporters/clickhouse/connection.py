@@ -119,10 +119,6 @@ def _connect(options: ClickHouseOptions, database: str | None) -> Client:
         limits = {
             "max_server_memory_usage": options.embedded.memory_limit_mib * _MIB,
             "background_pool_size": options.embedded.background_threads,
-            # Of three merges that are begun the smallest goes on: a large one takes minutes, in which every insert
-            # leaves a part. Four need more memory than there is.
-            "background_merges_mutations_concurrency_ratio": 3,
-            "background_merges_mutations_scheduling_policy": "shortest_task_first",
             # What is read again soon; the defaults are gigabytes.
             "mark_cache_size": 32 * _MIB,
             "index_mark_cache_size": 16 * _MIB,

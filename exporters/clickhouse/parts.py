@@ -31,9 +31,6 @@ _SETTINGS = {
     # While the one thread for merges makes a part that is larger, those of the inserts come to the thousand from which
     # on the engine slows inserts down.
     "max_bytes_to_merge_at_max_space_in_pool": 1024 * _MIB,
-    # Of three merges that may be begun, the third is of 25 MiB at most: the parts of inserts.
-    "max_bytes_to_merge_at_min_space_in_pool": 4 * _MIB,
-    "number_of_free_entries_in_pool_to_lower_max_size_of_merge": 3,
     # A part of an insert is one file, not fourteen: all of them would be made, synced and soon removed again.
     "min_bytes_for_full_part_storage": 32 * _MIB,
 }
@@ -42,8 +39,8 @@ _TABLES = """
     WHERE database = currentDatabase() AND engine LIKE '%MergeTree'
 """
 _THREAD = "MergeMutate"
-_MOST_PARTS = 300
-"""Of a day. Merges that keep up leave less than 100."""
+_MOST_PARTS = 600
+"""Of a day. Merges that keep up leave less than 100, and three times as many while they make a large part."""
 _INSERTS_BETWEEN_LOOKS = 10
 """They make fewer parts than one merge takes away."""
 _BEHIND = """

@@ -36,7 +36,6 @@ def test_tables_merge_less_and_those_that_say_so_keep_what_they_have(tmp_path: P
     assert "otel_traces" in stored
     assert all("merge_selector_base = 16" in query for query in stored.values())
     assert all("max_parts_to_merge_at_once = 16" in query for query in stored.values())
-    assert all("max_bytes_to_merge_at_min_space_in_pool = " in query for query in stored.values())
     assert "merge_selector_base = 7" in own
     assert all("min_bytes_for_full_part_storage = " in query for query in (own, *stored.values()))
 
@@ -81,19 +80,6 @@ def test_where_merges_are_behind_inserts_wait_for_them(
 
     assert [(1,), (2,), (3,), (4,), (1,), (2,)] == counts
     assert "otel_traces has more than 3 parts in a day: an insert waits for a merge" in caplog.messages
-
-
-def test_small_merges_go_before_large_ones(tmp_path: Path) -> None:
-    """Of those that are begun, of which there may be several to one thread."""
-    with exporting(f"chdb://{tmp_path}") as store:
-        found = store.rows(
-            "SELECT name, value FROM system.server_settings WHERE name LIKE 'background_merges_mutations_%'"
-        )
-
-    assert {
-        "background_merges_mutations_concurrency_ratio": "3",
-        "background_merges_mutations_scheduling_policy": "shortest_task_first",
-    } == dict(found)
 
 
 def test_merges_take_idle_time(tmp_path: Path) -> None:
