@@ -65,7 +65,6 @@ class PrometheusOptions(ExporterOptions):
     const_labels: dict[str, str] = Field(
         default_factory=dict, description="Labels that every series of the agents gets."
     )
-    sending_queue: PrometheusQueue = Field(default_factory=PrometheusQueue, description="Batches.")
     metric_expiration: Seconds = Field(
         default=0.0, description="Series that didn't change for so long are dropped; 0: never."
     )
@@ -78,6 +77,7 @@ class PrometheusOptions(ExporterOptions):
         ge=1,
         description="Series a metric may have; further ones are counted under `_other_`.",
     )
+    sending_queue: PrometheusQueue = Field(default_factory=PrometheusQueue, description="Batches.")
 
     @model_validator(mode="after")
     def _names_are_valid(self) -> Self:

@@ -102,9 +102,10 @@ def test_settings_reach_the_server_and_its_refusal_is_unavailable(server: ClickH
     many = make_batch("traces", [{"Timestamp": NOW, "TraceId": "a" * 32}] * 20_000)
     with (
         exporting(server.endpoint, database="settings", connection_params=few, **WRITER) as store,
-        pytest.raises(Unavailable, match=r"error 241 \(MEMORY_LIMIT_EXCEEDED\) for 20000 rows"),
+        pytest.raises(Unavailable, match=r"error 241 \(MEMORY_LIMIT_EXCEEDED\) for 20000 rows") as raised,
     ):
         store.export(many)
+    assert 1 == raised.value.retry_after_seconds
 
 
 def test_a_server_that_was_killed_is_unavailable_until_it_is_back(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ class Freshness:
         self._stopping.set()
         for thread in self._threads:
             thread.join(_LOOK_BACK_SECONDS)
-        self._seconds += [time.monotonic() - sent for sent in self._sent.values()]
+        self._seconds += [time.monotonic() - sent for sent in tuple(self._sent.values())]
 
     def p50(self) -> float:
         return _quantile(self._seconds, 0.5)
