@@ -2,7 +2,8 @@
 
     python -m tests.integration.chaos.soak [--minutes 20] [--share 0.7]
 
-    1  full load for two minutes     → spans a second that this machine can take, merges included
+    1  full load for two minutes     → spans a second that this machine can take, merges included: those that
+                                       full load has put off are waited for, since no load that lasts can put them off
     2  that, times the share, paced  → every few seconds: memory, journal; freshness: span end → queryable
     3  the promise                   → the books balance, what was acknowledged is stored
 
@@ -29,6 +30,7 @@ import numpy as np
 
 from agenttracer.schemas.batch import Signal
 from tests.benchmarks.client import Client
+from tests.benchmarks.measure import quiet
 from tests.benchmarks.spans import make_requests
 from tests.integration.chaos import promise
 from tests.otlp_traces import request, span
@@ -44,7 +46,7 @@ _MOST_SECONDS_TO_QUERY = 2.0
 _PROBE = "freshness-probe"
 _PROBE_SECONDS = 0.5
 _ASK_SECONDS = 0.1
-_LOOK_BACK_SECONDS = 60
+_LAST_SECONDS = 60
 
 
 def main() -> int:
@@ -119,14 +121,16 @@ def _soak(collector: RunningCollector, port: int, seconds: float, rate: float) -
 
 
 def _capacity(collector: RunningCollector) -> float:
-    """Spans a second, from the first request to the last row stored."""
+    """Spans a second, from the first request until the last row is stored and nothing is left to merge."""
     with Client("grpc", requests=_MEASURED_REQUESTS, spans=_SPANS, in_flight=_IN_FLIGHT) as client:
         begun = time.monotonic()
         client.begin(f"localhost:{collector.ports['grpc']}", first=0, count=_MEASURED_REQUESTS)
         client.result()
         collector.wait_until_stored(120)
+        stored = _MEASURED_REQUESTS * _SPANS / (time.monotonic() - begun)
+        quiet(collector.process.pid)
         capacity = _MEASURED_REQUESTS * _SPANS / (time.monotonic() - begun)
-    print(f"capacity {capacity:,.0f} spans/s", flush=True)
+    print(f"capacity {capacity:,.0f} spans/s; {stored:,.0f} without the merges put off", flush=True)
     return capacity
 
 
@@ -183,7 +187,7 @@ class Freshness:
         self._collector = collector
         self._port = port
         self._stopping = threading.Event()
-        self._sent: dict[str, float] = {}  # trace → when its span ended
+        self._sent: dict[str, int] = {}  # trace → when its span ended, in Unix nanoseconds
         self._seconds: list[float] = []
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._send, self._ask)]
 
@@ -195,8 +199,8 @@ class Freshness:
         """Wait for the last one; what isn't there by then has waited until now."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(_LOOK_BACK_SECONDS)
-        self._seconds += [time.monotonic() - sent for sent in tuple(self._sent.values())]
+            thread.join(_LAST_SECONDS)
+        self._seconds += [(time.time_ns() - ended) / 1e9 for ended in tuple(self._sent.values())]
 
     def p50(self) -> float:
         return _quantile(self._seconds, 0.5)
@@ -209,25 +213,25 @@ class Freshness:
         while not self._stopping.wait(_PROBE_SECONDS):
             trace += 1
             sent = span(trace=trace)
-            sent.start_time_unix_nano = sent.end_time_unix_nano = time.time_ns()
+            ended = sent.start_time_unix_nano = sent.end_time_unix_nano = time.time_ns()
             body = request(sent, resource={"service.name": _PROBE}).SerializeToString()
-            self._sent[f"{trace:032x}"] = time.monotonic()
+            self._sent[f"{trace:032x}"] = ended
             self._collector.export(Signal.TRACES, body)
 
     def _ask(self) -> None:
         with clickhouse_connect.get_client(host="localhost", port=self._port) as client:
             while self._sent or not self._stopping.is_set():
                 time.sleep(_ASK_SECONDS)
-                if not (traces := tuple(self._sent)):
+                if not (waiting := dict(self._sent)):
                     continue
-                # By the table's key and by time, as a dashboard asks: asking so often must not be a load of its own.
+                # Asking so often must not be a load of its own: a part that ends before the oldest is passed over.
                 found = client.query(
                     f"SELECT TraceId FROM otel_traces WHERE ServiceName = '{_PROBE}' AND TraceId IN %(traces)s "
-                    f"AND Timestamp > now() - {_LOOK_BACK_SECONDS}",
-                    parameters={"traces": traces},
+                    "AND Timestamp >= fromUnixTimestamp64Nano(%(oldest)s)",
+                    parameters={"traces": tuple(waiting), "oldest": min(waiting.values())},
                 )
-                now = time.monotonic()
-                self._seconds += [now - self._sent.pop(trace) for (trace,) in found.result_rows]
+                now = time.time_ns()
+                self._seconds += [(now - self._sent.pop(trace)) / 1e9 for (trace,) in found.result_rows]
 
 
 def _quantile(values: Sequence[float], part: float) -> float:
