@@ -41,11 +41,17 @@ _TABLES = """
 _THREAD = "MergeMutate"
 _MOST_PARTS = 600
 """Of a day. Merges that keep up leave less than 100, and three times as many while they make a large part."""
+_MOST_SMALL_PARTS = 100
+_SMALL_BYTES = 128 * 1024
+"""Sixteen of these are merged within an insert's time, and otherwise wait for a place behind large merges."""
 _INSERTS_BETWEEN_LOOKS = 10
 """They make fewer parts than one merge takes away."""
 _BEHIND = """
-    SELECT DISTINCT table FROM system.parts WHERE active AND database = currentDatabase()
-    GROUP BY table, partition_id HAVING count() > {}
+    SELECT table, max(parts) > {most} FROM (
+        SELECT table, count() AS parts, countIf(bytes_on_disk < {small_bytes}) AS small_parts
+        FROM system.parts WHERE active AND database = currentDatabase()
+        GROUP BY table, partition_id
+    ) WHERE parts > {most} OR small_parts > {most_small} GROUP BY table
 """
 
 
@@ -75,7 +81,7 @@ def merge_in_idle_time() -> None:
 
 
 class MergeBacklog:
-    """Where others leave a machine no idle time, merges wait, and parts would pile up: then inserts wait for merges."""
+    """Merges that get no idle time, or no place, would let parts pile up: then inserts wait for merges."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -86,11 +92,13 @@ class MergeBacklog:
         self._inserts += 1
         if self._inserts % _INSERTS_BETWEEN_LOOKS:
             return
+        behind = _BEHIND.format(most=_MOST_PARTS, most_small=_MOST_SMALL_PARTS, small_bytes=_SMALL_BYTES)
         try:
-            for (table,) in self._client.query(_BEHIND.format(_MOST_PARTS)).result_rows:
-                _log.warning(
-                    "%s has more than %d parts in a day: an insert waits for a merge", table, _MOST_PARTS
-                )
+            for table, is_far_behind in self._client.query(behind).result_rows:
+                if is_far_behind:
+                    _log.warning(
+                        "%s has more than %d parts in a day: an insert waits for a merge", table, _MOST_PARTS
+                    )
                 self._client.command(f"OPTIMIZE TABLE `{table}`")
         except (ClickHouseError, OSError) as error:  # the rows are stored; the next look is soon
             _log.warning("a merge failed (%s)", describe(error))
