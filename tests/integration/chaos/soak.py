@@ -121,15 +121,17 @@ def _soak(collector: RunningCollector, port: int, seconds: float, rate: float) -
 
 
 def _capacity(collector: RunningCollector) -> float:
-    """Spans a second, from the first request until the last row is stored and nothing is left to merge."""
+    """Spans a second, from the first request until the last row is stored and nothing is left to merge, which is
+    waited for 20 seconds at most."""
+    spans = _MEASURED_REQUESTS * _SPANS
     with Client("grpc", requests=_MEASURED_REQUESTS, spans=_SPANS, in_flight=_IN_FLIGHT) as client:
         begun = time.monotonic()
         client.begin(f"localhost:{collector.ports['grpc']}", first=0, count=_MEASURED_REQUESTS)
         client.result()
         collector.wait_until_stored(120)
-        stored = _MEASURED_REQUESTS * _SPANS / (time.monotonic() - begun)
+        stored = spans / (time.monotonic() - begun)
         quiet(collector.process.pid)
-        capacity = _MEASURED_REQUESTS * _SPANS / (time.monotonic() - begun)
+        capacity = spans / (time.monotonic() - begun)
     print(f"capacity {capacity:,.0f} spans/s; {stored:,.0f} without the merges put off", flush=True)
     return capacity
 
