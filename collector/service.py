@@ -13,9 +13,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
-from agenttracer.collector.allocator import keep_freed_memory
+from agenttracer.collector.allocator import give_back_freed_memory, keep_freed_memory
 from agenttracer.collector.component import (
     Component,
     Context,
@@ -38,6 +39,7 @@ from agenttracer.collector.telemetry import Telemetry
 _log = logging.getLogger("agenttracer.service")
 _DRAIN_SECONDS = 10.0
 _RECEIPTS_SECONDS = 60.0
+_MEMORY_SECONDS = 20.0
 _ALONE = Worker()
 R = TypeVar("R", bound=Component[Any])
 
@@ -58,7 +60,7 @@ class Service:
         self.failure: CollectorError | None = None
         self.on_failure: Callable[[], None] = lambda: None
         """Called, from any thread, when it can't go on, with ``failure`` set."""
-        self._housekeeping: asyncio.Task[None] | None = None
+        self._housekeeping: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Start everything, or stop what was started and raise ``StartError``."""
@@ -84,7 +86,10 @@ class Service:
         for extension in self.extensions.values():
             if extension.starts_last:
                 await extension.start()
-        self._housekeeping = asyncio.create_task(self._housekeep(journal))
+        self._housekeeping = [
+            asyncio.create_task(_every(_RECEIPTS_SECONDS, partial(_forget_receipts, journal))),
+            asyncio.create_task(_every(_MEMORY_SECONDS, give_back_freed_memory)),
+        ]
         self._set_ready(True)
 
     async def _start_extensions(self) -> Journal:
@@ -147,19 +152,11 @@ class Service:
             if announce is not None:
                 announce(ready)
 
-    async def _housekeep(self, journal: Journal) -> None:
-        while True:
-            await asyncio.sleep(_RECEIPTS_SECONDS)
-            try:
-                await asyncio.to_thread(journal.forget_receipts)
-            except CollectorError as error:
-                _log.warning("old receipts stay in the journal: %s", error)
-
     async def stop(self) -> None:
         """Stop everything; what the exporters can't take in time stays in the journal. Safe twice."""
         self._set_ready(False)
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
+        for task in self._housekeeping:
+            task.cancel()
         await asyncio.gather(*(_stop(receiver) for receiver in self.receivers.values()))
         if self.ingest is not None:
             await asyncio.to_thread(self.ingest.stop)
@@ -167,6 +164,19 @@ class Service:
         await asyncio.gather(*(delivery.drain(drain_seconds) for delivery in self.deliveries))
         for component in (*self.processors, *self.exporters.values(), *reversed(self.extensions.values())):
             await _stop(component)
+
+
+async def _every(seconds: float, work: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(work)
+
+
+def _forget_receipts(journal: Journal) -> None:
+    try:
+        journal.forget_receipts()
+    except CollectorError as error:
+        _log.warning("old receipts stay in the journal: %s", error)
 
 
 async def _stop(component: Component[Any]) -> None:

@@ -14,7 +14,6 @@ It stands first in a pipeline. What was admitted is never touched.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import resource
@@ -27,6 +26,7 @@ from typing import Self
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from agenttracer.collector.allocator import give_back_freed_memory
 from agenttracer.collector.component import Context, Options, Processor, Request, Seconds
 from agenttracer.collector.errors import Unavailable
 from agenttracer.collector.resident_memory import resident_bytes
@@ -95,9 +95,7 @@ def release_memory() -> None:
     pa.default_memory_pool().release_unused()
     # Resident memory is what is measured, and glibc keeps freed pages: without this a process that was
     # once above its limit could refuse for ever.
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    give_back_freed_memory()
 
 
 class MemoryLimiter(Processor[MemoryLimiterOptions]):

@@ -8,7 +8,7 @@ from typing import Any
 
 _SCRIPT = """
 import json, os, re, sys
-from agenttracer.exporters.clickhouse.engine_memory import limit_kept_memory, release_unused_code
+from agenttracer.exporters.clickhouse.engine_memory import EngineCode, limit_kept_memory
 
 def resident_of_engine():
     resident, inside = 0, False
@@ -23,10 +23,12 @@ limit_kept_memory()
 import clickhouse_connect
 client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
 client.command("CREATE TABLE numbers (n UInt64) ENGINE = MergeTree ORDER BY n")
+code = EngineCode()
 before = resident_of_engine()
-release_unused_code()
+code.release()
 after = resident_of_engine()
 client.command("INSERT INTO numbers SELECT number FROM numbers(100)")
+code.release()
 print(json.dumps([before, after, client.command("SELECT sum(n) FROM numbers"), os.environ["JE_MALLOC_CONF"]]))
 client.close()
 """
