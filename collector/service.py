@@ -39,7 +39,7 @@ from agenttracer.collector.telemetry import Telemetry
 _log = logging.getLogger("agenttracer.service")
 _DRAIN_SECONDS = 10.0
 _RECEIPTS_SECONDS = 60.0
-_MEMORY_SECONDS = 20.0
+_MEMORY_SECONDS = 10.0
 _ALONE = Worker()
 R = TypeVar("R", bound=Component[Any])
 

@@ -15,11 +15,12 @@ Mask = npt.NDArray[np.bool_]
 
 def rows_of_scopes(batch: Batch, pattern: str) -> Mask | None:
     """The rows whose scope's name the expression finds; None if there are none."""
-    names = batch.tables["scopes"].column("ScopeName").to_pylist()
-    scopes = np.array([matches(pattern, name or "") for name in names], bool)
-    if not scopes.any():
+    # Each request brings its scopes, mostly the same ones.
+    names = batch.tables["scopes"].column("ScopeName").dictionary_encode(null_encoding="encode")
+    found = np.array([matches(pattern, name or "") for name in names.dictionary.to_pylist()], bool)
+    if not found.any():
         return None
-    rows: Mask = scopes[batch.rows.column("Scope").to_numpy()]
+    rows: Mask = found[names.indices.to_numpy()[batch.rows.column("Scope").to_numpy()]]
     return rows
 
 

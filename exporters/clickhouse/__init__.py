@@ -45,7 +45,7 @@ from agenttracer.schemas.flatten import flatten
 
 __all__ = ["ClickHouse", "ClickHouseOptions"]
 
-_CODE_SECONDS = 20.0
+_CODE_SECONDS = 10.0
 
 
 class ClickHouse(Exporter[ClickHouseOptions], Erasable):

@@ -132,19 +132,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Over HTTP the client has a connection for each request under way: connections are what workers share.
         for spans in options.spans:
             load = _QUICK[spans][0] if options.quick else _LOADS_BY_CORES[spans]
-            found[f"{_CORES} {spans}"] = _compare(_BY_CORES, load, "http", 1)
+            targets = [*_BY_CORES, Rotel] if "rotel" in chosen else _BY_CORES
+            found[f"{_CORES} {spans}"] = _compare(targets, load, "http", 1)
     for name in (name for name in _SQLITE_SERVERS if name in chosen):
         server = _SQLITE_SERVERS[name]
         found[name] = _compare([lambda _, server=server: server()], _SQLITE_LOAD, server.transport, 1)
     if _HALF_LOAD in chosen:
         found[_HALF_LOAD] = halves = {
-            f"{spans}-span requests": measure_half_load(
+            f"{spans}-span requests, half of {what}": figures
+            for spans in options.spans
+            for what, figures in measure_half_load(
                 _TARGETS["store"](options.transport),
                 loads[spans][-1],
                 options.transport,
                 seconds=5.0 if options.quick else _HALF_LOAD_SECONDS,
-            )
-            for spans in options.spans
+            ).items()
         }
         print_half_load(halves)
     if options.document is not None:
