@@ -32,8 +32,8 @@ are made to show traces to people, not to take those of a fleet. Memory is the h
 _HALF = """Requests come at their times, whether or not the ones before are answered, and an answer's time counts from
 when its request was due: what a slow one keeps waiting is seen, too. Half is of what the same process took just
 before in a closed loop: for some seconds, from the first request to the last row stored (a burst), and for about
-a minute, until the merges that it put off were done as well (what lasts). Memory is of the whole process, the engine in
-it, in the second half of the time.
+a minute, until the merges that it put off were done as well, 20 seconds at most (what lasts). Memory is of the whole
+process, the engine in it, in the second half of the time.
 """
 _REDACTION = """In one thread. The texts of 4 KB are all different, and one of fifty holds something private. A group
 takes requests that wait, up to 16 MiB: three of 1,000 spans with such texts.
