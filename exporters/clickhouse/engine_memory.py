@@ -34,9 +34,8 @@ class EngineCode:
 
     def __init__(self) -> None:
         self._mappings = list(_unchanged_mappings()) if sys.platform.startswith("linux") else []
-        if self._mappings:
-            self._madvise = ctypes.CDLL(None, use_errno=True).madvise
-            self._madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        self._madvise = ctypes.CDLL(None).madvise
+        self._madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
     def release(self) -> None:
         """Drop its pages, in a few milliseconds; those in use come back as they are used."""

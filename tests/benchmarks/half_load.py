@@ -29,12 +29,11 @@ def measure_half_load(target: Target, load: Load, transport: str, *, seconds: fl
     with target:
         with load.client(transport) as client:
             deliver(target, client, first=0, count=load.warm_up, spans=load.warm_up * load.spans)
-            burst = _capacity(target, client, load, first=load.warm_up, before=load.warm_up)
-        before = load.warm_up + load.requests
+            burst, _ = _capacity(target, client, load, before=load.warm_up)
         requests = max(1, round(burst / load.spans * seconds))
         long = Load(load.spans, requests, warm_up=0, in_flight=load.in_flight)
         with long.client(transport) as client:
-            lasting = _capacity(target, client, long, first=0, before=before, with_merges=True)
+            _, lasting = _capacity(target, client, long, before=load.warm_up + load.requests)
         return {
             name: {
                 "capacity_spans_a_second": capacity,
@@ -44,17 +43,15 @@ def measure_half_load(target: Target, load: Load, transport: str, *, seconds: fl
         }
 
 
-def _capacity(
-    target: Target, client: Client, load: Load, *, first: int, before: int, with_merges: bool = False
-) -> float:
-    """Spans a second; ``before`` is how many requests the target has had."""
+def _capacity(target: Target, client: Client, load: Load, *, before: int) -> tuple[float, float]:
+    """Spans a second until the last one is delivered, and until merges are done; ``before`` is how many requests
+    the target has had."""
+    spans = load.requests * load.spans
     started = time.perf_counter()
-    deliver(target, client, first=first, count=load.requests, spans=(before + load.requests) * load.spans)
-    seconds = time.perf_counter() - started
+    deliver(target, client, first=load.warm_up, count=load.requests, spans=before * load.spans + spans)
+    delivered = spans / (time.perf_counter() - started)
     quiet(target.pid)
-    if with_merges:
-        seconds = time.perf_counter() - started
-    return load.requests * load.spans / seconds
+    return delivered, spans / (time.perf_counter() - started)
 
 
 def _open_loop(target: Target, spans: int, transport: str, rate: float, seconds: float) -> Figures:

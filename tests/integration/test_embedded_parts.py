@@ -38,6 +38,7 @@ def test_tables_merge_less_and_those_that_say_so_keep_what_they_have(tmp_path: P
     assert all("max_parts_to_merge_at_once = 16" in query for query in stored.values())
     assert "merge_selector_base = 7" in own
     assert all("min_bytes_for_full_part_storage = " in query for query in (own, *stored.values()))
+    assert all("max_compress_block_size = 262144" in query for query in (own, *stored.values()))
 
 
 def test_an_insert_is_one_file_without_indices_until_it_is_merged(tmp_path: Path) -> None:
