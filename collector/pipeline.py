@@ -26,6 +26,7 @@ from agenttracer.collector.component import Accepted, Deliver, Processor, Reques
 from agenttracer.collector.decode import Outcome, decode, decode_thread
 from agenttracer.collector.errors import CollectorError, Rejected, Unavailable
 from agenttracer.collector.journal import Group, Journal, Receipt
+from agenttracer.collector.linger import linger
 from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Telemetry
 from agenttracer.schemas.batch import Batch, Signal
@@ -34,8 +35,6 @@ _MAX_GROUP_BYTES = 16 * 1024 * 1024
 _MAX_GROUP_REQUESTS = 1024
 _OVERHEAD_BYTES = 16 * 1024
 """About what a request holds besides its body while it waits: a flood of tiny ones must count, too."""
-_LINGER_SECONDS = (0.002, 0.008)
-_LINGER_TIMES = 3
 _IDLE_SECONDS = 1.0
 
 
@@ -189,25 +188,9 @@ class Ingest:
             # Those just answered will be followed by as many, besides those that came meanwhile.
             expected = len(taken) + self._waiting_requests
 
-    def _linger(self, expected: int, took_seconds: float) -> None:
-        """Let requests that come in parallel share a group's decode and fsync: wait as long as more arrive, until
-        there are as many as were under way at the last look. A client alone never waits here.
-
-        A small group costs what a larger one does, so half of what the last one took is well spent on company.
-        """
-        least, most = _LINGER_SECONDS
-        step_seconds = min(max(took_seconds / 2, least), most)
-        before = -1
-        for _ in range(_LINGER_TIMES):
-            time.sleep(step_seconds)
-            if self._closing or self._waiting_requests == before or self._waiting_requests >= expected:
-                return
-            before = self._waiting_requests
-
     def _next(self, expected: int, took_seconds: float) -> list[_Waiting] | None:
         """The next group's requests; none after an idle second; None when it is time to end."""
-        if expected > 1:
-            self._linger(expected, took_seconds)
+        linger(lambda: self._waiting_requests, expected, took_seconds)
         with self._changed:
             if not self._lines and not self._closing:
                 self._changed.wait(_IDLE_SECONDS)
