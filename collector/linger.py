@@ -1,6 +1,6 @@
 """How long a group of requests waits for company: a small one costs what a larger one does, in CPU and in fsyncs.
 
-    linger(waiting, expected, took_seconds)      before a group is taken
+    linger(waiting, answered, took_seconds)      before a group is taken
 
 Clients that wait for their answers send again as soon as they have them, so as many as were just answered come
 again. Senders that don't wait come when they come: waiting for them only makes them wait.
@@ -15,16 +15,17 @@ _FEW = 8
 """So many answers are on their way within a step; of more, the first may still be to be sent."""
 
 
-def linger(waiting: Callable[[], int], expected: int, took_seconds: float) -> None:
-    """Sleep as long as more requests come, 24 ms at most, until there are as many as were under way at the last look.
+def linger(waiting: Callable[[], int], answered: int, took_seconds: float) -> None:
+    """Sleep as long as more requests come, 24 ms at most, until as many more wait as the last group answered.
 
-    ``waiting`` tells how many there are; ``expected`` are those that the last group answered, in ``took_seconds``, and
-    those that waited then. Half of what that group took is well spent on company. Where as many wait as were answered,
-    nobody waits for anybody, and there is no sleep; nor is there for a client alone.
+    ``waiting`` tells how many wait; the last group took ``took_seconds``, half of which is well spent on company.
+    Where as many wait already as were answered, nobody waits for anybody, and there is no sleep; nor is there for a
+    client alone.
     """
     before = waiting()
-    if expected <= 1 or before >= expected - before:
+    if answered <= 1 or before >= answered:
         return
+    expected = answered + before
     if expected > _FEW:
         before = -1
     for _ in range(_STEPS):

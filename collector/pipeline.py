@@ -177,20 +177,19 @@ class Ingest:
     # ---- worker threads
 
     def _work(self) -> None:
-        expected, took_seconds = 0, 0.0
-        while (taken := self._next(expected, took_seconds)) is not None:
+        answered, took_seconds = 0, 0.0
+        while (taken := self._next(answered, took_seconds)) is not None:
             started = time.perf_counter()
             if taken:
                 self._handle(taken)
             else:
                 self._write_notes()
             took_seconds = time.perf_counter() - started
-            # Those just answered will be followed by as many, besides those that came meanwhile.
-            expected = len(taken) + self._waiting_requests
+            answered = len(taken)
 
-    def _next(self, expected: int, took_seconds: float) -> list[_Waiting] | None:
+    def _next(self, answered: int, took_seconds: float) -> list[_Waiting] | None:
         """The next group's requests; none after an idle second; None when it is time to end."""
-        linger(lambda: self._waiting_requests, expected, took_seconds)
+        linger(lambda: self._waiting_requests, answered, took_seconds)
         with self._changed:
             if not self._lines and not self._closing:
                 self._changed.wait(_IDLE_SECONDS)
