@@ -22,11 +22,12 @@ Index = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The attribute table with its key codes and kinds at hand."""
+    """The attribute table with its key codes and kinds at hand; the codes are as wide as numpy's own indices,
+    since tables are looked up by them again and again."""
 
     table: pa.RecordBatch
     keys: list[str]
-    codes: npt.NDArray[np.int32]
+    codes: npt.NDArray[np.int64]
     owners: npt.NDArray[np.int32]
     kinds: npt.NDArray[np.uint8]
     bounds: npt.NDArray[np.int64]
@@ -44,7 +45,7 @@ def view(batch: Batch) -> View:
     return View(
         table,
         key.dictionary.to_pylist(),
-        key.indices.to_numpy(),
+        key.indices.to_numpy().astype(np.int64),
         table.column("owner").to_numpy(),
         table.column("kind").to_numpy(),
         np.searchsorted(places, PLACES),
@@ -70,7 +71,7 @@ def find(attributes: View, place: Place, owners: int, slots: Mapping[str, Sequen
             rank_of_code[code] = rank
     part = attributes.place(place)
     codes = attributes.codes[part]
-    rows = np.flatnonzero(slot_of_code[codes] >= 0)
+    rows = np.flatnonzero((slot_of_code >= 0).take(codes))
     if not len(rows):
         return {}
     codes = codes[rows]

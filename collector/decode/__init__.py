@@ -4,11 +4,12 @@
                        ├─ traces │ logs │ metrics ─ rows and what hangs on them
                        └─ attributes of everything, arrays and kvlists in them undecoded ─ nested
 
-Nothing here loops over rows: the wire format is read by ``ptars``, the rest is Arrow and numpy. It takes
-what the reference implementation of protobuf takes, and is more lenient in these cases only: tags and
-lengths written longer than allowed, field numbers above the limit, groups ended by another's tag or
-nested deeper than a hundred levels, and damage in what is not read (entity references, metric metadata,
-what a refused span carries) or not yet read (elements of arrays and kvlists: ``nested`` shows null).
+Nothing here loops over rows: the wire format is read by ``ptars``, that of attributes by numpy where they are
+written as exporters do, the rest is Arrow and numpy. It takes what the reference implementation of protobuf
+takes, and is more lenient in these cases only: tags and lengths written longer than allowed, field numbers
+above the limit, groups ended by another's tag or nested deeper than a hundred levels, and damage in what is
+not read (entity references, metric metadata, what a refused span carries) or not yet read (elements of arrays
+and kvlists: ``nested`` shows null).
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agenttracer.collector.decode import json_text, wire
-from agenttracer.collector.decode.attributes import Values, read_values
 from agenttracer.collector.decode.large_stack import on_large_stack
+from agenttracer.collector.decode.values import Values, read_values
 from agenttracer.collector.distinct_values import of_each
 from agenttracer.schemas.batch import Kind
 

@@ -1,9 +1,9 @@
-"""Protobuf bytes to Arrow, one flat message type at a time; the only place that knows protobuf.
+"""Protobuf bytes to Arrow, one flat message type at a time.
 
     request ─ resources ─ scopes ─ items          one call, the items left as bytes
     Span │ LogRecord │ Metric                     one call, what repeats in them left as bytes
     Event, Link, …DataPoint, Exemplar             one call each, if there are any
-    KeyValue, AnyValue, ArrayValue                one call for the attributes of everything
+    KeyValue, AnyValue, ArrayValue                one call for the attributes of everything, if ``key_values`` left it
 
 ``ptars`` decodes by a descriptor. Ours is OTLP's with some message types declared ``repeated bytes``,
 which the wire format can't tell apart: it peels one level instead of building columns for twenty

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from agenttracer.collector.distinct_values import FirstMatch
 from agenttracer.schemas.batch import Batch
@@ -17,7 +16,8 @@ Mask = npt.NDArray[np.bool_]
 def rows_of_scopes(batch: Batch, pattern: str) -> Mask | None:
     """The rows whose scope's name the expression finds, which RE2 and ``re`` take alike; None if there are none."""
     # Each request brings its scopes, mostly the same ones.
-    names = pc.fill_null(batch.tables["scopes"].column("ScopeName"), "").dictionary_encode()
+    names = batch.tables["scopes"].column("ScopeName")
+    names = (names.fill_null("") if names.null_count else names).dictionary_encode()
     found = _finder(pattern)(names.dictionary) >= 0
     if not found.any():
         return None

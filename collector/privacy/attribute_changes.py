@@ -80,7 +80,9 @@ class Changes:
             "place": pa.array(self._table.column("place").to_numpy()[rows]),
             "owner": pa.array(self._owners[rows]),
             "key": compact(
-                pa.DictionaryArray.from_arrays(self._codes[rows], self._table.column("key").dictionary)
+                pa.DictionaryArray.from_arrays(
+                    self._codes[rows].astype(np.int32), self._table.column("key").dictionary
+                )
             ),
             "string": self._strings(rows, kinds),
         }

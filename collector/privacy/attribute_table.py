@@ -92,8 +92,8 @@ class Candidates:
     changes: Changes
     by_key: npt.NDArray[np.int8]
     decisions: list[Decision]
-    codes: npt.NDArray[np.int32]
-    cells: npt.NDArray[np.int32]
+    codes: npt.NDArray[np.int64]
+    cells: npt.NDArray[np.int64]
     read: list[Read]
 
     @property
@@ -103,7 +103,7 @@ class Candidates:
 
     def spread(self, of_cell: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """What holds for each key and kind, for each attribute."""
-        return of_cell.ravel()[self.cells]
+        return of_cell.ravel().take(self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def candidates(attributes: View, policy: Policy) -> Candidates:
         codes[bodies] = len(decisions)
         decisions.append(policy.decide_body())
     by_key = np.array([decision.action for decision in decisions] or [Action.DROP], np.int8)
-    cells = codes * np.int32(_KINDS) + attributes.kinds
+    cells = codes * _KINDS + attributes.kinds
     found = Candidates(Changes(attributes), by_key, decisions, codes, cells, [])
     if _IS_RENDERED[by_key].any():
         listed = np.flatnonzero(found.spread(_IS_RENDERED[by_key]))
