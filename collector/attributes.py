@@ -64,7 +64,7 @@ def find(attributes: View, place: Place, owners: int, slots: Mapping[str, Sequen
     if not found:
         return {}
     slot_of_code = np.full(len(attributes.keys), -1, np.int32)
-    rank_of_code = np.zeros(len(attributes.keys), np.int32)
+    rank_of_code = np.zeros(len(attributes.keys), np.int16)  # so narrow, they are sorted by radix
     for number, (_, ranked) in enumerate(found):
         for rank, code in ranked:
             slot_of_code[code] = number

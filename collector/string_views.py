@@ -47,7 +47,8 @@ class Lines:
 
     def rows(self, places: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """In which of the strings places of the text are."""
-        return np.searchsorted(self.starts, places, side="right") - 1
+        # Of any other type than theirs, places would make a copy of all starts.
+        return np.searchsorted(self.starts, np.asarray(places, np.int32), side="right") - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class StringViews:
         records[::2] = self.filled().records
         records[1::2] = _NEWLINE
         _, offsets, text = StringViews(records, None, self.data).array().buffers()
-        return Lines(text, np.frombuffer(offsets, np.int32)[: 2 * len(self) : 2])
+        return Lines(text, np.frombuffer(offsets, np.int32)[: 2 * len(self) : 2].copy())
 
     def array(self) -> pa.StringArray:
         """The strings on their own, copied once. Raises ``pa.ArrowInvalid`` for more than 2 GiB of them."""

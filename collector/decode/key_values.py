@@ -25,6 +25,8 @@ Places = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.bool_]
 
 _WORD_BYTES: Final = 8
+_MOST_MESSAGES: Final = 1 << 18
+"""A group that has more has them smaller than agents do, and each costs some 200 bytes while it is read."""
 _LONGEST_VARINT_BYTES: Final = 10
 _KEY_TAG, _VALUE_TAG = 0x0A, 0x12
 _UNKNOWN: Final = 255
@@ -115,7 +117,7 @@ def _locate(messages: pa.BinaryArray) -> _Messages | None:
     _, offsets_buffer, data = messages.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32)[messages.offset :][: len(messages) + 1].astype(np.int64)
     start, end, last = offsets[:-1], offsets[1:], int(offsets[-1])
-    if last < _WORD_BYTES:
+    if last < _WORD_BYTES or len(start) > _MOST_MESSAGES:
         return None
     # Lengths that lie are found out by the ends: parts that add up to the whole, none negative, are inside of it.
     word = _words(data, start, last)

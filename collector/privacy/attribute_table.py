@@ -152,7 +152,7 @@ def _read(found: Candidates, rows: npt.NDArray[np.int64]) -> Iterator[Read]:
     occurs[pairs] = True
     distinct = encoded.dictionary.take(pa.array(np.flatnonzero(occurs) % count))
     number_of_pair = np.cumsum(occurs) - 1
-    order = np.argsort(actions, kind="stable")
+    order = np.argsort(actions.astype(np.int8), kind="stable")
     ends = np.cumsum(np.bincount(actions, minlength=len(_READ)))
     start = first = 0
     for place, end in enumerate(ends.tolist()):

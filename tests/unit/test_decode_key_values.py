@@ -103,6 +103,7 @@ def test_lists_of_two_kinds_in_turn() -> None:
 _GOOD = KeyValue(key="key", value=AnyValue(string_value="a text"))
 _LEFT_ALONE = {
     "too short to hold a word": [b"\x0a\x01k\x12\x00"],
+    "more than agents have": [_GOOD.SerializeToString()] * (2**18 + 1),
     "no key": [KeyValue(value=AnyValue(string_value="a text"))],
     "no value": [KeyValue(key="a long key")],
     "empty": [b""],
