@@ -73,9 +73,7 @@ def read_key_values(messages: pa.BinaryArray) -> tuple[pa.DictionaryArray, Value
 
     Raises ``wire.Malformed`` for an array or a kvlist that is none.
     """
-    found = _locate(messages)
-    integers = None if found is None else _integers(found)
-    if found is None or integers is None:
+    if (found := _locate(messages)) is None or (integers := _integers(found)) is None:
         return None
     pieces = found.pieces()
     strings = pieces.view(pa.string())
@@ -159,38 +157,36 @@ def _lengths(word: Words) -> tuple[Places, Places, Rows]:
 
 def _integers(found: _Messages) -> pa.Int64Array | None:
     """Numbers, and booleans as such; None if one is longer than a number may be, or not as long as its value."""
-    rows = np.flatnonzero((found.kind == Kind.INT) | (found.kind == Kind.BOOL))
-    if not len(rows):
-        return pa.nulls(len(found.kind), pa.int64())
-    starts = found.value[rows] + 1
-    sizes = found.end[rows] - starts
+    rows = (found.kind == Kind.INT) | (found.kind == Kind.BOOL)
+    if not rows.any():
+        return pa.nulls(len(rows), pa.int64())
+    starts, ends = found.value[rows] + 1, found.end[rows]
+    sizes = ends - starts
     most = int(sizes.max())
     if sizes.min() < 1 or most > _LONGEST_VARINT_BYTES:
         return None
     data = np.frombuffer(found.data, np.uint8)
-    numbers = np.zeros(len(rows), np.uint64)
+    numbers = np.zeros(len(sizes), np.uint64)
     for at in range(most):
-        byte = data[np.minimum(starts + at, found.end[rows] - 1)].astype(np.uint64)
+        byte = data[np.minimum(starts + at, ends - 1)].astype(np.uint64)
         inside = at < sizes
         if (inside & ((byte >> 7) != (at < sizes - 1))).any():
             return None
         numbers |= np.where(inside, byte & 0x7F, 0) << np.uint64(7 * at)
     is_bool = found.kind[rows] == Kind.BOOL
-    return _spread(len(found.kind), rows, np.where(is_bool, numbers != 0, numbers.view(np.int64)))
+    return _spread(rows, np.where(is_bool, numbers != 0, numbers.view(np.int64)))
 
 
 def _doubles(found: _Messages) -> pa.DoubleArray:
-    rows = np.flatnonzero(found.kind == Kind.DOUBLE)
-    if not len(rows):
-        return pa.nulls(len(found.kind), pa.float64())
+    rows = found.kind == Kind.DOUBLE
+    if not rows.any():
+        return pa.nulls(len(rows), pa.float64())
     words = _words(found.data, found.value[rows] + 1, int(found.end[-1]))
-    return _spread(len(found.kind), rows, words.view(np.float64))
+    return _spread(rows, words.view(np.float64))
 
 
-def _spread(count: int, rows: Places, numbers: np.ndarray) -> pa.Array:
-    """Numbers in their rows of ``count``, null in the others."""
-    every = np.zeros(count, numbers.dtype)
+def _spread(rows: Rows, numbers: np.ndarray) -> pa.Array:
+    """A number for each of these rows, null for the others."""
+    every = np.zeros(len(rows), numbers.dtype)
     every[rows] = numbers
-    missing = np.ones(count, bool)
-    missing[rows] = False
-    return pa.array(every, mask=missing)
+    return pa.array(every, mask=~rows)

@@ -101,12 +101,12 @@ def elements(
         found.append(per_part.values)
     if not found:
         return pa.nulls(len(kind), NESTED)
-    values = found[0]
+    owners, counts, values = np.concatenate(rows), np.concatenate(sizes), found[0]
     if len(found) > 1:
-        owners = np.repeat(np.concatenate(rows), np.concatenate(sizes))
-        values = pa.concat_arrays(found).take(pa.array(np.argsort(owners, kind="stable")))
+        order = np.argsort(np.repeat(owners, counts), kind="stable")
+        values = pa.concat_arrays(found).take(pa.array(order))
     bounds = np.zeros(len(kind) + 1, np.int32)
-    bounds[np.concatenate(rows) + 1] = np.concatenate(sizes)
+    bounds[owners + 1] = counts
     is_list = (kind == Kind.ARRAY) | (kind == Kind.KVLIST)
     return pa.ListArray.from_arrays(
         pa.array(np.cumsum(bounds, dtype=np.int32)), values, mask=pa.array(~is_list)

@@ -26,7 +26,6 @@ class Changes:
 
     def __init__(self, attributes: View) -> None:
         self._table = attributes.table
-        self._codes = attributes.codes
         self._kinds = attributes.kinds
         self._owners = attributes.owners
         self._came = StringViews.of(attributes.table.column("string"))
@@ -79,11 +78,7 @@ class Changes:
         columns: dict[str, pa.Array] = {
             "place": pa.array(self._table.column("place").to_numpy()[rows]),
             "owner": pa.array(self._owners[rows]),
-            "key": compact(
-                pa.DictionaryArray.from_arrays(
-                    self._codes[rows].astype(np.int32), self._table.column("key").dictionary
-                )
-            ),
+            "key": compact(self._table.column("key").take(pa.array(rows))),
             "string": self._strings(rows, kinds),
         }
         for name in ("int", "double", "bytes"):
