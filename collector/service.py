@@ -32,6 +32,7 @@ from agenttracer.collector.errors import CollectorError
 from agenttracer.collector.extensions.file_storage import FileStorage, FileStorageOptions
 from agenttracer.collector.garbage import settle
 from agenttracer.collector.journal import Journal
+from agenttracer.collector.library_code import LibraryCode
 from agenttracer.collector.logs import configure_logs
 from agenttracer.collector.pipeline import Ingest, RunningPipeline
 from agenttracer.collector.telemetry import Telemetry
@@ -86,9 +87,12 @@ class Service:
         for extension in self.extensions.values():
             if extension.starts_last:
                 await extension.start()
+        code = await asyncio.to_thread(LibraryCode)
+        await asyncio.to_thread(code.release)
         self._housekeeping = [
             asyncio.create_task(_every(_RECEIPTS_SECONDS, partial(_forget_receipts, journal))),
             asyncio.create_task(_every(_MEMORY_SECONDS, give_back_freed_memory)),
+            asyncio.create_task(_every(_MEMORY_SECONDS, code.release)),
         ]
         self._set_ready(True)
 

@@ -31,7 +31,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from agenttracer.collector.component import Context, Erasable, Erasure, Exporter
 from agenttracer.collector.errors import Unavailable
 from agenttracer.exporters.clickhouse.connection import open_store
-from agenttracer.exporters.clickhouse.engine_memory import EngineCode, limit_kept_memory
+from agenttracer.exporters.clickhouse.engine_memory import limit_kept_memory
 from agenttracer.exporters.clickhouse.erasure import ClickHouseErasure
 from agenttracer.exporters.clickhouse.failures import failure
 from agenttracer.exporters.clickhouse.insertion import insert, pieces, settings
@@ -45,8 +45,6 @@ from agenttracer.schemas.flatten import flatten
 
 __all__ = ["ClickHouse", "ClickHouseOptions"]
 
-_CODE_SECONDS = 10.0
-
 
 class ClickHouse(Exporter[ClickHouseOptions], Erasable):
     """Durable on return: the parts are on the disk; a repeated insert changes neither tables nor views."""
@@ -59,7 +57,6 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         self._threads: ThreadPoolExecutor | None = None
         self._steps: StepWriter | None = None
         self._backlog: MergeBacklog | None = None
-        self._giving_back: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Opens the store and brings its tables up to date; raises ``StartError`` if it can't."""
@@ -71,7 +68,6 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         self._threads = ThreadPoolExecutor(len(Signal), self.context.id)
         await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
         if embedded:
-            self._giving_back = asyncio.create_task(_release_now_and_then(EngineCode()))
             merge_in_idle_time()
 
     def _open(self) -> None:
@@ -83,8 +79,6 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
 
     async def stop(self) -> None:
         """Waits for inserts under way and closes the store."""
-        if self._giving_back is not None:
-            self._giving_back.cancel()
         threads, self._threads = self._threads, None
         if threads is not None:
             await asyncio.to_thread(threads.shutdown)
@@ -126,9 +120,3 @@ class ClickHouse(Exporter[ClickHouseOptions], Erasable):
         return ClickHouseErasure(
             self._client, cluster_name=options.cluster_name, is_embedded=options.folder is not None
         )
-
-
-async def _release_now_and_then(code: EngineCode) -> None:
-    while True:
-        await asyncio.to_thread(code.release)
-        await asyncio.sleep(_CODE_SECONDS)

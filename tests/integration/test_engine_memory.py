@@ -8,7 +8,8 @@ from typing import Any
 
 _SCRIPT = """
 import json, os, re, sys
-from agenttracer.exporters.clickhouse.engine_memory import EngineCode, limit_kept_memory
+from agenttracer.collector.library_code import LibraryCode
+from agenttracer.exporters.clickhouse.engine_memory import limit_kept_memory
 
 def resident_of_engine():
     resident, inside = 0, False
@@ -23,7 +24,7 @@ limit_kept_memory()
 import clickhouse_connect
 client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
 client.command("CREATE TABLE numbers (n UInt64) ENGINE = MergeTree ORDER BY n")
-code = EngineCode()
+code = LibraryCode()
 before = resident_of_engine()
 code.release()
 after = resident_of_engine()
