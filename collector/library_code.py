@@ -32,13 +32,14 @@ class LibraryCode:
 
     def __init__(self) -> None:
         self._mappings = list(_unchanged_mappings()) if sys.platform.startswith("linux") else []
-        self._madvise = ctypes.CDLL(None).madvise
-        self._madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
     def release(self) -> None:
         """Drop their pages, in a few milliseconds."""
-        for start, end in self._mappings:
-            self._madvise(start, end - start, _MADV_DONTNEED)
+        if self._mappings:
+            madvise = ctypes.CDLL(None).madvise
+            madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+            for start, end in self._mappings:
+                madvise(start, end - start, _MADV_DONTNEED)
 
 
 def _unchanged_mappings() -> Iterator[tuple[int, int]]:
