@@ -27,6 +27,7 @@ from agenttracer.collector.journal_folders import JOURNAL_FILE, LOCK_FILE
 from agenttracer.collector.journal_reserve import CHECKPOINT_PAGES, Reserve
 from agenttracer.collector.journal_schema import SCHEMA, VERSION
 from agenttracer.collector.passing_time import Clock, PassingTime
+from agenttracer.collector.receipts import Receipt, Receipts
 from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Books, Entry
 
@@ -46,15 +47,6 @@ class Group:
     tenant: str
     rows: int
     payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A request that was answered: its hash, and what the answer said."""
-
-    digest: bytes
-    rows: int
-    rejected_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +100,7 @@ class Journal(Books):
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._owner: IO[str] | None = None
-        self._receipts: dict[bytes, tuple[int, int]] = {}
+        self._receipts = Receipts()
         self._listeners: list[Callable[[], None]] = []
         self.on_damage: Callable[[StartError], None] = lambda _: None
         """Called, from any thread, when the file turns out to be damaged: nothing can be promised any more."""
@@ -153,7 +145,7 @@ class Journal(Books):
         for digest, rows, rejected in connection.execute(
             "SELECT digest, rows, rejected_rows FROM receipts WHERE time >= ? ORDER BY id", (since,)
         ):
-            self._receipts[digest] = (rows, rejected)
+            self._receipts.add(Receipt(digest, rows, rejected))
 
     def close(self) -> None:
         """Close the file; safe twice."""
@@ -234,7 +226,7 @@ class Journal(Books):
 
     def answered(self, digest: bytes) -> tuple[int, int] | None:
         """(rows, rejected rows) of a request with this hash that was answered inside the window."""
-        return self._receipts.get(digest)
+        return self._receipts.find(digest)
 
     def append(self, groups: Sequence[Group], receipts: Sequence[Receipt], lines: Counter[BookLine]) -> None:
         """Make groups, receipts and book lines durable in one transaction; raises ``Unavailable``."""
@@ -251,7 +243,8 @@ class Journal(Books):
             books.update(lines)
         for group in groups:
             self._waiting_limit.take(group.tenant, len(group.payload))
-        self._receipts.update({receipt.digest: (receipt.rows, receipt.rejected_rows) for receipt in receipts})
+        for receipt in receipts:
+            self._receipts.add(receipt)
         for wake in self._listeners:
             wake()
 
@@ -267,8 +260,7 @@ class Journal(Books):
             old = connection.execute(
                 "DELETE FROM receipts WHERE time < ? RETURNING digest", (before,)
             ).fetchall()
-        for (digest,) in old:
-            self._receipts.pop(digest, None)
+        self._receipts.forget(digest for (digest,) in old)
 
     # ---- exporters' side
 

@@ -25,8 +25,9 @@ from agenttracer.collector.codec import pack
 from agenttracer.collector.component import Accepted, Deliver, Processor, Request
 from agenttracer.collector.decode import Outcome, decode, decode_thread
 from agenttracer.collector.errors import CollectorError, Rejected, Unavailable
-from agenttracer.collector.journal import Group, Journal, Receipt
+from agenttracer.collector.journal import Group, Journal
 from agenttracer.collector.linger import linger
+from agenttracer.collector.receipts import Receipt
 from agenttracer.collector.shared_limit import SharedLimit
 from agenttracer.collector.telemetry import BookLine, Telemetry
 from agenttracer.schemas.batch import Batch, Signal

@@ -9,7 +9,8 @@ import pytest
 
 from agenttracer.collector import dead_letters
 from agenttracer.collector.errors import StartError, Unavailable
-from agenttracer.collector.journal import Group, Journal, Receipt, connect
+from agenttracer.collector.journal import Group, Journal, connect
+from agenttracer.collector.receipts import Receipt
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from agenttracer.collector.journal import Group, Journal, Receipt
+from agenttracer.collector.journal import Group, Journal
 from agenttracer.collector.passing_time import PassingTime
+from agenttracer.collector.receipts import Receipt
 
 
 class Clocks:
