@@ -145,7 +145,7 @@ class Journal(Books):
         for digest, rows, rejected in connection.execute(
             "SELECT digest, rows, rejected_rows FROM receipts WHERE time >= ? ORDER BY id", (since,)
         ):
-            self._receipts.add(Receipt(digest, rows, rejected))
+            self._receipts.add(digest, rows, rejected)
 
     def close(self) -> None:
         """Close the file; safe twice."""
@@ -244,7 +244,7 @@ class Journal(Books):
         for group in groups:
             self._waiting_limit.take(group.tenant, len(group.payload))
         for receipt in receipts:
-            self._receipts.add(receipt)
+            self._receipts.add(receipt.digest, receipt.rows, receipt.rejected_rows)
         for wake in self._listeners:
             wake()
 

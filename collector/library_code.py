@@ -21,7 +21,6 @@ from pathlib import Path
 
 _MADV_DONTNEED = 4  # of madvise(2) on Linux
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \S+ +(/.*)")
-_OTHER_MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
 
 
 class LibraryCode:
@@ -50,8 +49,6 @@ def _unchanged_mappings() -> Iterator[tuple[int, int]]:
         if mapping := _MAPPING.match(line):
             is_module = mapping[3].startswith(folders) and ".so" in mapping[3]
             found = (int(mapping[1], 16), int(mapping[2], 16)) if is_module else None
-        elif _OTHER_MAPPING.match(line):
-            found = None
         elif found and line.startswith("Anonymous:"):
             if line.split()[1] == "0":
                 yield found

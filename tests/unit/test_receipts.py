@@ -3,7 +3,7 @@
 import os
 import tracemalloc
 
-from agenttracer.collector.receipts import Receipt, Receipts
+from agenttracer.collector.receipts import Receipts
 
 _COUNT = 20_000
 
@@ -11,8 +11,8 @@ _COUNT = 20_000
 def test_a_request_is_known_until_it_is_forgotten() -> None:
     """The answer is the one that was given; what isn't known is None, also to forget."""
     receipts = Receipts()
-    receipts.add(Receipt(b"a", 10, 0))
-    receipts.add(Receipt(b"b", 8, 2))
+    receipts.add(b"a", 10, 0)
+    receipts.add(b"b", 8, 2)
 
     assert (10, 0) == receipts.find(b"a")
     assert (8, 2) == receipts.find(b"b")
@@ -32,7 +32,7 @@ def test_receipts_that_say_the_same_share_it() -> None:
     try:
         for digest in digests:
             # Numbers of its own each, as the decoder and the database give them.
-            receipts.add(Receipt(digest, int("1000"), int("300")))
+            receipts.add(digest, int("1000"), int("300"))
         held_bytes, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
