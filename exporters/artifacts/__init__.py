@@ -19,44 +19,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
-
-from agenttracer.collector.component import Context, Erasable, Erasure, Exporter, ExporterOptions, Seconds
+from agenttracer.collector.component import Context, Erasable, Erasure, Exporter
 from agenttracer.collector.errors import Rejected
 from agenttracer.exporters.artifacts.artifact import Artifact, read_artifacts, read_contents
 from agenttracer.exporters.artifacts.erasure import FolderErasure, S3Erasure
 from agenttracer.exporters.artifacts.folder import Folder
-from agenttracer.exporters.artifacts.s3 import S3, S3Uploader
+from agenttracer.exporters.artifacts.options import ArtifactsOptions, S3Uploader
 from agenttracer.schemas.batch import Batch, Signal
+
+if TYPE_CHECKING:
+    from agenttracer.exporters.artifacts.s3 import S3
 
 _log = logging.getLogger(__name__)
 _EXPIRY_SECONDS = 3600.0
 _PARALLEL = 8  # an object is a round trip or an fsync; S3 and disks serve several at once
 
-__all__ = ["S3", "Artifacts", "ArtifactsOptions", "Folder", "S3Uploader"]
-
-
-class ArtifactsOptions(ExporterOptions):
-    """Where artifacts rest: a folder, or a bucket under the Collector's awss3 keys."""
-
-    directory: str = Field(default="./data/artifacts", description="Folder of the artifacts.")
-    s3uploader: S3Uploader | None = Field(default=None, description="Bucket, in place of the folder.")
-    content_ttl: Seconds = Field(
-        default=30 * 24 * 3600.0,
-        ge=0,
-        description="How long a folder keeps content (redaction's content: artifact); 0 keeps it for ever. "
-        "In a bucket its lifecycle rules decide.",
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if self.s3uploader is not None and "directory" in self.model_fields_set:
-            raise ValueError("give `directory` or `s3uploader`, not both")
-        if self.s3uploader is not None and "content_ttl" in self.model_fields_set:
-            raise ValueError("`content_ttl` is for a folder: give the bucket a lifecycle rule")
-        return self
+__all__ = ["Artifacts", "ArtifactsOptions", "Folder", "S3Uploader"]
 
 
 class Artifacts(Exporter[ArtifactsOptions], Erasable):
@@ -67,7 +47,7 @@ class Artifacts(Exporter[ArtifactsOptions], Erasable):
 
     def __init__(self, options: ArtifactsOptions, context: Context) -> None:
         super().__init__(options, context)
-        self.store: S3 | Folder = S3(options.s3uploader) if options.s3uploader else Folder(options.directory)
+        self.store = _bucket(options.s3uploader) if options.s3uploader else Folder(options.directory)
         self._threads: ThreadPoolExecutor | None = None
         self._expiry: asyncio.Task[None] | None = None
 
@@ -119,4 +99,11 @@ class Artifacts(Exporter[ArtifactsOptions], Erasable):
 
     def erasure(self) -> Erasure:
         """The folder or the bucket."""
-        return S3Erasure(self.store) if isinstance(self.store, S3) else FolderErasure(self.store)
+        return FolderErasure(self.store) if isinstance(self.store, Folder) else S3Erasure(self.store)
+
+
+def _bucket(options: S3Uploader) -> S3:
+    # boto3 takes 9 MiB, which a folder has no use for.
+    from agenttracer.exporters.artifacts.s3 import S3
+
+    return S3(options)

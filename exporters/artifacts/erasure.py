@@ -13,14 +13,17 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agenttracer.collector.component import Erased, Erasure
 from agenttracer.collector.errors import Unavailable
 from agenttracer.exporters.artifacts.artifact import is_key
 from agenttracer.exporters.artifacts.folder import Folder, sync
-from agenttracer.exporters.artifacts.s3 import S3
 from agenttracer.schemas.artifact_key import key_part
 from agenttracer.schemas.selection import Selection
+
+if TYPE_CHECKING:
+    from agenttracer.exporters.artifacts.s3 import S3
 
 
 class ArtifactsErasure(Erasure):

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import boto3
@@ -30,11 +30,10 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
 )
-from pydantic import Field
 
-from agenttracer.collector.component import Options
 from agenttracer.collector.errors import CollectorError, Rejected, StartError, Unavailable
 from agenttracer.exporters.artifacts.artifact import Artifact, Store, conflict
+from agenttracer.exporters.artifacts.options import S3Uploader
 
 _CONNECT_SECONDS = 5
 _START_SECONDS = 5
@@ -47,23 +46,6 @@ _META_BYTES = 1024  # S3 takes 2 KB of metadata in all
 _REJECTED = frozenset(
     {"BadDigest", "EntityTooLarge", "InvalidArgument", "InvalidDigest", "InvalidRequest", "KeyTooLongError"}
 )
-
-
-class S3Uploader(Options):
-    """The Collector's awss3 keys for the bucket."""
-
-    region: str = Field(default="us-east-1", description="Region of the bucket.")
-    s3_bucket: str = Field(min_length=1, description="Name of the bucket; it must exist.")
-    s3_prefix: str = Field(default="", description="Put before every key, with a slash.")
-    endpoint: str | None = Field(default=None, description="URL of an S3-compatible service other than AWS.")
-    s3_force_path_style: bool = Field(default=False, description="Bucket in the path, not in the host name.")
-    disable_ssl: bool = Field(default=False, description="Plain HTTP where no `endpoint` is set.")
-    storage_class: str = Field(default="STANDARD", description="Storage class of the objects.")
-    acl: str | None = Field(default=None, description="Canned ACL of the objects.")
-    server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
-        default=None, description="Encryption at rest; the bucket's default if not set."
-    )
-    sse_kms_key_id: str | None = Field(default=None, description="Key of `aws:kms` encryption.")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -16,7 +16,8 @@ from moto.server import ThreadedMotoServer
 from agenttracer.collector.component import Context
 from agenttracer.collector.errors import CollectorError, Rejected, StartError, Unavailable
 from agenttracer.collector.telemetry import Telemetry
-from agenttracer.exporters.artifacts import S3, Artifacts, ArtifactsOptions
+from agenttracer.exporters.artifacts import Artifacts, ArtifactsOptions
+from agenttracer.exporters.artifacts.s3 import S3
 from agenttracer.schemas.batch import Batch, Place
 from tests.batches import make_batch
 

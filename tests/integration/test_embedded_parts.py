@@ -22,7 +22,7 @@ WINDOW = "non_replicated_deduplication_window = 10"
 def test_tables_merge_less_and_those_that_say_so_keep_what_they_have(tmp_path: Path) -> None:
     endpoint = f"chdb://{tmp_path}"
     with exporting(endpoint) as store:
-        store.client.command(TABLE.format("own", "merge_selector_base = 7"))
+        store.client.command(TABLE.format("own", "merge_selector_base = 7, max_cleanup_delay_period = 60"))
         store.client.command("ALTER TABLE otel_traces RESET SETTING merge_selector_base")
     with exporting(endpoint) as store:
         stored = dict(
@@ -39,6 +39,9 @@ def test_tables_merge_less_and_those_that_say_so_keep_what_they_have(tmp_path: P
     assert "merge_selector_base = 7" in own
     assert all("min_bytes_for_full_part_storage = " in query for query in (own, *stored.values()))
     assert all("max_compress_block_size = 262144" in query for query in (own, *stored.values()))
+    assert all("max_cleanup_delay_period = 10" in query for query in stored.values())
+    assert "max_cleanup_delay_period = 60" in own
+    assert all(" cleanup_delay_period = 5" in query for query in (own, *stored.values()))
 
 
 def test_an_insert_is_one_file_without_indices_until_it_is_merged(tmp_path: Path) -> None:
