@@ -35,7 +35,7 @@ _SETTINGS = {
     "min_bytes_for_full_part_storage": 32 * _MIB,
     # A merge holds a block of each of sixteen parts, twice: a fifth less memory than with the engine's 1 MiB.
     "max_compress_block_size": _MIB // 4,
-    # What was merged is removed within ten seconds, not five minutes. It takes 8 to 34 KiB of memory a part: 400 to 565
+    # What was merged is removed within ten seconds, not five minutes. It takes 8 to 36 KiB of memory a part: 400 to 565
     # such ones stood beside 950 to 1,170 others after twenty minutes of load.
     "cleanup_delay_period": 5,
     "max_cleanup_delay_period": 10,
