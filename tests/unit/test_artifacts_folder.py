@@ -3,6 +3,8 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -73,6 +75,19 @@ def test_an_artifact_is_a_file_named_by_its_key(tmp_path: Path) -> None:
     _export(tmp_path / "a", _batch((_KEY, b"\x00glTF"), (_KEY + "2", "größe")))
 
     assert {_KEY: b"\x00glTF", _KEY + "2": "größe".encode()} == _files(tmp_path / "a")
+
+
+def test_a_folder_loads_nothing_that_a_bucket_needs(tmp_path: Path) -> None:
+    """A process of its own: this one has long loaded it."""
+    program = f"""
+import sys
+from agenttracer.collector.component import Context
+from agenttracer.collector.telemetry import Telemetry
+from agenttracer.exporters.artifacts import Artifacts, ArtifactsOptions
+Artifacts(ArtifactsOptions(directory={str(tmp_path)!r}), Context("artifacts", Telemetry())).erasure()
+print("boto3" in sys.modules, "botocore" in sys.modules)
+"""
+    assert "False False\n" == subprocess.check_output([sys.executable, "-c", program], text=True, timeout=60)
 
 
 def test_only_this_user_may_read(tmp_path: Path) -> None:
